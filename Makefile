@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0
+# The front door. Everything generated lives in build/.
+
+.PHONY: help deps assemble kernel uml tool demo check series series-check bench shell clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'As root on Debian 12, each does all of its own set-up:'
+	@echo '  make demo          an IPsec gateway that encrypts in XDP, IKE to wire, in a guest'
+	@echo '  make check         all tests: KUnit, BPF selftests, shell-level tests'
+	@echo '  make shell         the test kernel, booted, with the topology and a prompt'
+	@echo '  make bench         instructions per packet: stack, plain XDP, this; build/bench.json'
+	@echo 'Pieces:'
+	@echo '  make assemble      build/linux: Debian source + patches/series + overlay'
+	@echo '  make kernel        the test kernel, and the xdp_xfrm tool'
+	@echo '  make uml           the User Mode Linux kernel of KUnit'
+	@echo '  make series        build/series: the mails, verified against build/linux'
+	@echo '  make series-check  every patch builds (long, by hand)'
+	@echo '  make clean         remove build/'
+	@echo 'By hand:'
+	@echo '  lab/boot.sh -h     boot a kernel, run a command in it'
+	@echo '  lab/quilt ARGS     quilt on the series: new, add, edit, refresh, push, pop'
+
+deps:
+	@lab/deps.sh
+
+assemble: deps
+	@lab/tree.sh
+
+kernel: deps
+	@lab/kernel.sh test
+	@lab/tool.sh
+
+uml: deps
+	@lab/kernel.sh uml
+
+demo: kernel
+	@lab/demo.sh
+
+check: deps
+	@lab/check.sh
+
+series: deps
+	@lab/series.sh
+
+series-check: deps
+	@lab/series.sh
+	@lab/series-check.sh
+
+bench: deps
+	@lab/bench.sh
+
+shell: kernel
+	@lab/shell.sh
+
+clean:
+	rm -rf build

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _NET_XFRM_XDP_H
+#define _NET_XFRM_XDP_H
+
+/**
+ * DOC: XFRM from XDP
+ *
+ * The forwarding fast path of an IPsec gateway. A packet that XDP does not
+ * know goes up the stack with a record (&struct xfrm_xdp_md) in its metadata.
+ * ip_rcv_core() turns the record into an offer (&struct xfrm_xdp_offer), which
+ * travels with the skb. If the packet is really forwarded, and the frame on the
+ * wire is what the fast path would have made of it, the offer becomes a flow
+ * (&struct xfrm_xdp_flow) and a BPF struct_ops program (&struct xfrm_xdp_ops)
+ * puts the flow into a map. Later packets meet the flow in XDP and are
+ * encrypted there by bpf_xdp_xfrm_output().
+ *
+ * Documentation/networking/xfrm/xfrm_xdp.rst has the design.
+ */
+
+#include <crypto/aead.h>
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/jump_label.h>
+#include <linux/netdevice.h>
+#include <linux/refcount.h>
+#include <linux/scatterlist.h>
+#include <linux/skbuff.h>
+#include <linux/types.h>
+#include <net/flow.h>
+#include <net/xdp.h>
+
+struct dst_entry;
+struct module;
+struct neighbour;
+struct net;
+struct xfrm_state;
+
+#define XFRM_XDP_KEY_LEN	40
+
+/**
+ * struct xfrm_xdp_md - the record that crosses from XDP into the stack
+ * @magic: XFRM_XDP_MD_MAGIC
+ * @ifindex: the device XDP ran on
+ * @mac: siphash, under a secret of the netns, of @ifindex, @key and the
+ *	addresses, ports, protocol and DSCP of the packet: the same for all
+ *	packets of a flow, so that GRO goes on merging them
+ * @key: map key chosen by the XDP program, opaque to the kernel
+ * @reserved: zero
+ */
+struct xfrm_xdp_md {
+	u32	magic;
+	u32	ifindex;
+	u64	mac;
+	u8	key[XFRM_XDP_KEY_LEN];
+	u64	reserved;
+};
+
+#define XFRM_XDP_MD_MAGIC	0x78667264
+
+static_assert(sizeof(struct xfrm_xdp_md) == 64);
+
+/**
+ * struct xfrm_xdp_tuple - what selects the packets of a flow
+ * @saddr: source address
+ * @daddr: destination address
+ * @ports: source and destination port, or ICMP type, code and identifier
+ * @protocol: IPPROTO_TCP, IPPROTO_UDP or IPPROTO_ICMP (echo only)
+ * @dscp: the TOS octet without its ECN bits; routes, policies and queues may
+ *	depend on it
+ * @reserved: zero
+ */
+struct xfrm_xdp_tuple {
+	__be32	saddr;
+	__be32	daddr;
+	__be32	ports;
+	u8	protocol;
+	u8	dscp;
+	u16	reserved;
+};
+
+/* One counter per outcome and per reason. xfrm_xdp_proc.c has the names and
+ * the errno of every reason for passing.
+ */
+enum xfrm_xdp_stat {
+	XFRM_XDP_OUTPUT,		/* sent by the fast path */
+	XFRM_XDP_OUTPUTASYNC,		/* of these, completed later */
+	XFRM_XDP_OUTPUTERROR,		/* the cipher failed: dropped */
+	XFRM_XDP_OUTPUTLOST,		/* completed later, could not be sent */
+	XFRM_XDP_LOOKUP,		/* flows made by bpf_xdp_xfrm_lookup() */
+	XFRM_XDP_OFFER,			/* records turned into offers */
+	XFRM_XDP_LEARNED,		/* offers that became flows */
+	XFRM_XDP_FLOWDEAD,		/* flows emptied by device or netns */
+
+	/* Why output() passed a packet. */
+	XFRM_XDP_PASSDEAD,
+	XFRM_XDP_PASSAUTH,
+	XFRM_XDP_PASSDEVICE,
+	XFRM_XDP_PASSBUFFER,
+	XFRM_XDP_PASSMAC,
+	XFRM_XDP_PASSHEADER,
+	XFRM_XDP_PASSCSUM,
+	XFRM_XDP_PASSSELECTOR,
+	XFRM_XDP_PASSTTL,
+	XFRM_XDP_PASSDST,
+	XFRM_XDP_PASSMTU,
+	XFRM_XDP_PASSNEIGH,
+	XFRM_XDP_PASSTXDEV,
+	XFRM_XDP_PASSROOM,
+	XFRM_XDP_PASSMEMORY,
+	XFRM_XDP_PASSBUSY,
+	XFRM_XDP_PASSSTATE,
+
+	/* Why an offer did not become a flow. */
+	XFRM_XDP_NORECORD,		/* record forged, stale or misplaced */
+	XFRM_XDP_NOPACKET,		/* options, fragment, redirect due ... */
+	XFRM_XDP_NOPLAIN,		/* no transformation on this route */
+	XFRM_XDP_NOSTATE,		/* a state or mode XDP does not do */
+	XFRM_XDP_NODEVICE,		/* a device XDP can't send or trust */
+	XFRM_XDP_NOFILTER,		/* netfilter may judge each packet */
+	XFRM_XDP_NOTC,			/* tc program, filter or shaping qdisc */
+	XFRM_XDP_NOCLEAR,		/* changed before the transformation */
+	XFRM_XDP_NOWIRE,		/* the frame sent is not what XDP makes */
+	XFRM_XDP_NONEIGH,		/* no cached link layer header */
+	XFRM_XDP_NOMEMORY,
+	XFRM_XDP_NOOPS,			/* flow_add() refused, or is not there */
+
+	XFRM_XDP_STAT_MAX
+};
+
+/**
+ * struct xfrm_xdp_geometry - the sizes that a transformation adds
+ * @head: bytes in front of the inner packet: outer headers and IV
+ * @tail: constant part of the trailer: padding length, next header, ICV
+ * @align: payload plus the first two of the trailer is a multiple of this
+ */
+struct xfrm_xdp_geometry {
+	u16	head;
+	u16	tail;
+	u16	align;
+};
+
+struct xfrm_xdp_net;
+struct xfrm_type_xdp;
+
+/**
+ * struct xfrm_xdp_cipher - how to call the cipher of a state
+ * @aead: the state's transform, or the one inside its seqiv
+ * @salt: what seqiv XORs the sequence number with
+ * @ivlen: length of the IV in the packet
+ * @icvlen: length of the ICV
+ * @seqiv: IVs are made here, by the rule of seqiv
+ * @async: the cipher may return -EINPROGRESS
+ */
+struct xfrm_xdp_cipher {
+	struct crypto_aead	*aead;
+	u64			salt;
+	u8			ivlen;
+	u8			icvlen;
+	bool			seqiv;
+	bool			async;
+};
+
+/**
+ * struct xfrm_xdp_rewrite - the outer headers of a flow, ready-made
+ * @iph: outer IPv4 header, complete but for length, id, ECN, DF and checksum
+ * @df: IP_DF where the outer header takes it from the inner one, else 0
+ * @ecn: false where the state asks for XFRM_STATE_NOECN
+ */
+struct xfrm_xdp_rewrite {
+	struct iphdr	iph;
+	__be16		df;
+	bool		ecn;
+};
+
+/**
+ * struct xfrm_xdp_flow - a forwarded flow and all that is asked per packet
+ * @dst: the bundle; NULL once device or netns have gone (an empty flow)
+ * @neigh: next hop of the outer packet
+ * @dev: transmitting device, valid while @dst is
+ * @xnet: the netns, valid while @dst is
+ * @type: callbacks for the protocol of the bundle's state
+ * @genid: generation of the netns when the first packet was authorised
+ * @iif: index of the receiving device
+ * @ifindex: index of @dev
+ * @dmac: destination MAC of the first packet
+ * @h_proto: ETH_P_IP, beside @dmac so that both are compared at once
+ * @tuple: selector
+ * @geometry: sizes
+ * @rewrite: outer headers
+ * @refcnt: one for the map, one for each acquired pointer
+ * @cipher: how to encrypt
+ * @fl: what the stack asked XFRM for, for bpf_xdp_xfrm_lookup()
+ * @node: in the netns' list, by transmitting device
+ * @rcu: freed by RCU
+ *
+ * Made by the stack or by bpf_xdp_xfrm_lookup(), immutable but for being
+ * emptied. It never pins a device: see xfrm_xdp_flow_empty().
+ */
+struct xfrm_xdp_flow {
+	struct dst_entry		*dst;
+	struct neighbour		*neigh;
+	struct net_device		*dev;
+	struct xfrm_xdp_net		*xnet;
+	const struct xfrm_type_xdp	*type;
+	u32				genid;
+	int				iif;
+	int				ifindex;
+	u8				dmac[ETH_ALEN];
+	__be16				h_proto;
+	struct xfrm_xdp_tuple		tuple;
+
+	struct xfrm_xdp_geometry	geometry;
+	struct xfrm_xdp_cipher		cipher;
+	struct xfrm_xdp_rewrite		rewrite;
+
+	refcount_t			refcnt;
+	struct flowi			fl;
+	struct hlist_node		node;
+	struct rcu_head			rcu;
+};
+
+/* Room for the context of every cipher that is taken. */
+#define XFRM_XDP_REQSIZE	1024
+
+/**
+ * struct xfrm_xdp_request - one cipher call
+ * @state: who finishes an asynchronous call
+ * @err: result of an asynchronous call
+ * @len: length of the frame
+ * @frame: the frame, in @page, while asynchronous
+ * @page: memory of the packet, held while asynchronous
+ * @x: state, held while asynchronous
+ * @dev: transmitting device, held while asynchronous
+ * @tracker: of @dev
+ * @iv: the IV as the cipher wants it
+ * @sg: the packet from the ESP header on
+ * @aead: request of the cipher, with XFRM_XDP_REQSIZE bytes behind it
+ *
+ * Every CPU has one at hand; it is replaced when a call goes asynchronous.
+ */
+struct xfrm_xdp_request {
+	atomic_t		state;
+	int			err;
+	u32			len;
+	void			*frame;
+	struct page		*page;
+	struct xfrm_state	*x;
+	struct net_device	*dev;
+	netdevice_tracker	tracker;
+	u8			iv[16] __aligned(16);
+	struct scatterlist	sg[1];
+	struct aead_request	aead;
+};
+
+void xfrm_xdp_request_done(void *data, int err);
+
+/**
+ * struct xfrm_type_xdp - the XDP callbacks of a protocol
+ * @owner: module
+ * @proto: IPPROTO_ESP
+ * @init_flow: may @x be used from XDP? Fill in the flow's geometry
+ *	and cipher. Called under RCU, BH off. Returns 0, or -EOPNOTSUPP.
+ * @output: write header and trailer around the @len bytes of inner packet at
+ *	@inner and encrypt in place; @seq is the sequence number taken for the
+ *	packet, @req this CPU's request. Called under RCU, BH off, by
+ *	xfrm_xdp_output() which has checked the room. Returns 0, -EINPROGRESS
+ *	(the request's callback will be called), or another errno of the
+ *	cipher: the packet is spoilt.
+ *
+ * What &struct xfrm_type is for the skb, and registered beside it.
+ */
+struct xfrm_type_xdp {
+	struct module	*owner;
+	u8		proto;
+	int		(*init_flow)(struct xfrm_xdp_flow *flow,
+				     struct xfrm_state *x);
+	int		(*output)(const struct xfrm_xdp_flow *flow,
+				  struct xfrm_state *x, void *inner, u32 len,
+				  u32 seq, struct xfrm_xdp_request *req);
+};
+
+int xfrm_register_type_xdp(const struct xfrm_type_xdp *type,
+			   unsigned short family);
+void xfrm_unregister_type_xdp(const struct xfrm_type_xdp *type,
+			      unsigned short family);
+const struct xfrm_type_xdp *xfrm_get_type_xdp(u8 proto, unsigned short family);
+void xfrm_put_type_xdp(const struct xfrm_type_xdp *type);
+void xfrm_load_type_xdp(u8 proto, unsigned short family);
+
+#define MODULE_ALIAS_XFRM_XDP_TYPE(family, proto) \
+	MODULE_ALIAS("xfrm-xdp-" __stringify(family) "-" __stringify(proto))
+
+/**
+ * struct xfrm_xdp_ops - BPF struct_ops, one per netns
+ * @flow_add: a flow was learned for the record @md. @flow is trusted for the
+ *	call; the program acquires it to keep it in a map. Softirq, RCU held.
+ *	Returns 0, or an errno if the program does not want it.
+ * @xnet: kernel's own: the netns it is registered in
+ */
+struct xfrm_xdp_ops {
+	int	(*flow_add)(const struct xfrm_xdp_md *md,
+			    struct xfrm_xdp_flow *flow);
+	struct xfrm_xdp_net	*xnet;
+};
+
+struct xfrm_xdp_offer;
+
+/**
+ * struct xfrm_xdp_ext - the skb extension SKB_EXT_XFRM_XDP
+ * @offer: one reference; NULL after the extension was deleted
+ */
+struct xfrm_xdp_ext {
+	struct xfrm_xdp_offer	*offer;
+};
+
+#ifdef CONFIG_XFRM_XDP
+
+/* On while a struct xfrm_xdp_ops is registered in any netns. */
+DECLARE_STATIC_KEY_FALSE(xfrm_xdp_learning);
+void __xfrm_xdp_rcv(struct sk_buff *skb, struct net *net);
+void __xfrm_xdp_forward(struct sk_buff *skb);
+void __xfrm_xdp_clear(struct sk_buff *skb);
+void __xfrm_xdp_neigh(struct sk_buff *skb, struct neighbour *neigh);
+void __xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev);
+void xfrm_xdp_invalidate(struct net *net);
+
+struct xfrm_xdp_offer *xfrm_xdp_offer_get(struct xfrm_xdp_offer *offer);
+void xfrm_xdp_offer_put(struct xfrm_xdp_offer *offer);
+
+static inline bool xfrm_xdp_offered(const struct sk_buff *skb)
+{
+	return static_branch_unlikely(&xfrm_xdp_learning) &&
+	       skb_ext_exist(skb, SKB_EXT_XFRM_XDP);
+}
+
+/**
+ * xfrm_xdp_rcv() - turn the record of a received packet into an offer
+ * @skb: IP packet, header checked, in ip_rcv_core()
+ * @net: netns
+ */
+static inline void xfrm_xdp_rcv(struct sk_buff *skb, struct net *net)
+{
+	if (static_branch_unlikely(&xfrm_xdp_learning) &&
+	    skb_metadata_len(skb) == sizeof(struct xfrm_xdp_md))
+		__xfrm_xdp_rcv(skb, net);
+}
+
+/**
+ * xfrm_xdp_forward() - bind the offer of a packet to the dst found for it
+ * @skb: packet in ip_forward(), TTL decremented
+ */
+static inline void xfrm_xdp_forward(struct sk_buff *skb)
+{
+	if (xfrm_xdp_offered(skb))
+		__xfrm_xdp_forward(skb);
+}
+
+/**
+ * xfrm_xdp_clear() - at the last clear text, is the packet what XDP saw?
+ * @skb: packet entering xfrm_output()
+ */
+static inline void xfrm_xdp_clear(struct sk_buff *skb)
+{
+	if (xfrm_xdp_offered(skb))
+		__xfrm_xdp_clear(skb);
+}
+
+/**
+ * xfrm_xdp_neigh() - note the next hop of a packet that has an offer
+ * @skb: packet in ip_finish_output2()
+ * @neigh: its neighbour
+ */
+static inline void xfrm_xdp_neigh(struct sk_buff *skb, struct neighbour *neigh)
+{
+	if (xfrm_xdp_offered(skb))
+		__xfrm_xdp_neigh(skb, neigh);
+}
+
+/**
+ * xfrm_xdp_xmit() - a packet is handed to the driver: learn its flow
+ * @skb: frame, in xmit_one()
+ * @dev: the device that transmits it
+ */
+static inline void xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	if (xfrm_xdp_offered(skb))
+		__xfrm_xdp_xmit(skb, dev);
+}
+
+/**
+ * xfrm_xdp_forget() - drop the offer of a packet that somebody else judges
+ * @skb: packet
+ */
+static inline void xfrm_xdp_forget(struct sk_buff *skb)
+{
+	if (xfrm_xdp_offered(skb))
+		skb_ext_del(skb, SKB_EXT_XFRM_XDP);
+}
+
+#else /* !CONFIG_XFRM_XDP */
+
+static inline void xfrm_xdp_rcv(struct sk_buff *skb, struct net *net) { }
+static inline void xfrm_xdp_forward(struct sk_buff *skb) { }
+static inline void xfrm_xdp_clear(struct sk_buff *skb) { }
+static inline void xfrm_xdp_neigh(struct sk_buff *skb,
+				  struct neighbour *neigh) { }
+static inline void xfrm_xdp_xmit(struct sk_buff *skb,
+				 struct net_device *dev) { }
+static inline void xfrm_xdp_forget(struct sk_buff *skb) { }
+static inline void xfrm_xdp_invalidate(struct net *net) { }
+
+#endif /* CONFIG_XFRM_XDP */
+
+#endif /* _NET_XFRM_XDP_H */

@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# bench.sh: instructions per packet, ours and others', to build/bench.json.
+# Two boots per kernel: the bench kernel, and base to see what the series costs unused.
+. "$(dirname "$0")/common.sh"
+
+packets=${PACKETS-20000}
+work=$build/bench
+boots=2
+unused_limit=10
+spread_limit=10
+
+# guest: the program that generates and counts
+guest() {
+	clang-19 -O2 -g -Wall -target bpf -I/usr/include/x86_64-linux-gnu \
+		-c "$lab/bench/bench.bpf.c" -o "$work/bench.bpf.o" &&
+		bpftool gen skeleton "$work/bench.bpf.o" name bench_bpf >"$work/bench.skel.h" &&
+		gcc -O2 -Wall -I"$work" "$lab/bench/bench.c" -o "$work/bench" -lbpf
+}
+
+# install_program ROOT FILE: with the libraries it is linked to, if any
+install_program() {
+	local library
+	cp "$2" "$1/bin/"
+	{ ldd "$2" || true; } | grep -o '/[^ ]*' | while read -r library; do
+		install -D "$library" "$1$library"
+	done
+}
+
+# image KERNEL SOURCE: its modules and an initramfs
+image() {
+	local dir=$work/$1 root=$work/$1/root name
+	rm -rf "$dir"
+	mkdir -p "$dir/modules" "$root"/{bin,dev,proc,sys}
+	cp "$lab"/bench/{sink,cipher}.c "$dir/modules/"
+	echo 'obj-m := sink.o cipher.o' >"$dir/modules/Makefile"
+	make -C "$2" O=bench "CC=ccache gcc" M="$dir/modules" modules || return
+	cp "$dir"/modules/{sink,cipher}.ko "$lab/bench/init" "$root/"
+	for name in "$work/bench" "$(command -v ip)" "$(command -v busybox)"; do
+		install_program "$root" "$name" || return
+	done
+	for name in sh cat awk insmod rmmod mount reboot; do
+		ln -s busybox "$root/bin/$name"
+	done
+	(cd "$root" && find . | cpio --quiet -o -H newc) >"$dir/initramfs"
+}
+
+# boot KERNEL SOURCE RUN
+boot() {
+	local out=$work/$1/run.$3
+	timeout 600 qemu-system-x86_64 -accel tcg -icount shift=0,sleep=off \
+		-cpu max,-fsrm,-erms -smp 1 -m 1G -nographic -nodefaults -serial stdio -no-reboot \
+		-kernel "$2/bench/arch/x86/boot/bzImage" -initrd "$work/$1/initramfs" \
+		-append "console=ttyS0 quiet panic=-1 rdinit=/init packets=$packets" | tr -d '\r' >"$out"
+	if ! grep -qx end "$out"; then
+		cat "$out"
+		return 1
+	fi
+}
+
+# rows: every boot's figures as one JSON array, with how far the boots are apart
+rows() {
+	local kernel run
+	for kernel in base bench; do
+		for ((run = 1; run <= boots; run++)); do
+			sed -n "s/^row /$kernel /p" "$work/$kernel/run.$run"
+		done
+	done | jq -nR '
+		[inputs / " " | {kernel: .[0], path: .[1], direction: "out", family: "ipv4",
+			cipher: .[2], size: (.[3] | tonumber), net: (.[4] | tonumber)}]
+		| group_by([.kernel, .path, .cipher, .size])
+		| map(.[0] + {spread: (map(.net) | max - min)})'
+}
+
+table() {
+	jq -r '
+		["path", "cipher", "64", "512", "1400", "spread"],
+		([.[] | select(.kernel == "bench")] | group_by([.path, .cipher])[]
+			| [.[0].path, .[0].cipher, (map(.net) | .[]), (map(.spread) | max)]) | @tsv' \
+		"$build/bench.json" |
+		awk '{ printf "%-12s %-12s %7s %7s %7s %8s\n", $1, $2, $3, $4, $5, $6 }'
+}
+
+# unused: the stack without the series, with it but nothing loaded, the difference
+unused() {
+	jq -r '
+		["cipher", "size", "without", "with", "difference"],
+		([.[] | select(.path == "stack")] | group_by([.cipher, .size])[]
+			| map({key: .kernel, value: .}) | from_entries
+			| [.base.cipher, .base.size, .base.net, .bench.net, .bench.net - .base.net]) | @tsv' \
+		"$build/bench.json" |
+		awk '{ printf "%-12s %5s %8s %8s %11s\n", $1, $2, $3, $4, $5 }'
+}
+
+"$lab/kernel.sh" base
+"$lab/kernel.sh" bench
+locked bench
+mkdir -p "$work"
+step "building the generator" "$log/bench.guest.log" guest
+for kernel in base bench; do
+	source=$linux
+	[[ $kernel == bench ]] || source=$base
+	step "packing the $kernel guest" "$log/bench.$kernel.image.log" image "$kernel" "$source"
+	for ((run = 1; run <= boots; run++)); do
+		step "counting on $kernel, boot $run of $boots" "$log/bench.$kernel.run.log" \
+			boot "$kernel" "$source" "$run"
+	done
+done
+rows >"$build/bench.json"
+
+printf '\nInstructions per packet, net of the generator, by inner length\n'
+table
+printf '\nThe stack with the series built in and nothing loaded\n'
+unused
+spread=$(jq 'map(.spread) | max' "$build/bench.json")
+((spread <= spread_limit)) ||
+	die "two boots differ by $spread instructions a packet; compare build/bench/*/run.*"
+worst=$(unused | awk 'NR > 1 && $5 > worst { worst = $5 } END { print worst + 0 }')
+((worst <= unused_limit)) ||
+	die "unused, the series costs the stack $worst instructions a packet; $unused_limit is the limit"

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Count the instructions that packets of one UDP flow cost on one path.
+ *
+ * bench RX drop|pass|forward|attached SIZE PACKETS
+ *
+ * RX is the receiving device, "attached" the XDP program on it, SIZE the length of the IPv4
+ * packet. Prints the instructions of all PACKETS together, the generator's included.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/udp.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <x86intrin.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bench.skel.h"
+
+#define FLOW_SRC	"10.1.0.2"
+#define FLOW_DST	"10.2.0.2"
+#define FLOW_SPORT	4000
+#define FLOW_DPORT	5000
+
+/* Two instructions an iteration, so 10 ms a chunk, and 300 ms for RCU to free what there is. */
+#define CHUNK_ITERATIONS	5000000ULL
+#define QUIET_CHUNKS		10
+#define SETTLE_CHUNKS		30
+#define SETTLED_CHUNKS		5
+
+__attribute__((noreturn, format(printf, 1, 2)))
+static void die(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fputs("bench: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	exit(1);
+}
+
+static uint16_t checksum(uint32_t sum, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	size_t i;
+
+	for (i = 0; i + 1 < len; i += 2)
+		sum += p[i] << 8 | p[i + 1];
+	if (i < len)
+		sum += p[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return htons(~sum);
+}
+
+static void read_mac(const char *dev, uint8_t mac[ETH_ALEN])
+{
+	char path[64 + IF_NAMESIZE];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/address", dev);
+	f = fopen(path, "r");
+	if (!f || fscanf(f, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1], &mac[2], &mac[3],
+			 &mac[4], &mac[5]) != ETH_ALEN)
+		die("%s: no Ethernet address; give a device that exists", dev);
+	fclose(f);
+}
+
+static void fill_frame(uint8_t *frame, const char *dev, size_t size)
+{
+	uint8_t *payload = frame + ETH_HLEN + sizeof(struct iphdr) + sizeof(struct udphdr);
+	size_t udp_len = size - sizeof(struct iphdr), i;
+	struct ethhdr eth = { .h_source = { 2, 0, 0, 0, 0, 2 }, .h_proto = htons(ETH_P_IP) };
+	struct udphdr udp = {
+		.source = htons(FLOW_SPORT),
+		.dest = htons(FLOW_DPORT),
+		.len = htons(udp_len),
+	};
+	struct iphdr ip = {
+		.version = 4,
+		.ihl = 5,
+		.tot_len = htons(size),
+		.ttl = 64,
+		.protocol = IPPROTO_UDP,
+		.saddr = inet_addr(FLOW_SRC),
+		.daddr = inet_addr(FLOW_DST),
+	};
+	uint32_t pseudo = IPPROTO_UDP + udp_len;
+
+	read_mac(dev, eth.h_dest);
+	ip.check = checksum(0, &ip, sizeof(ip));
+	for (i = 0; i < udp_len - sizeof(udp); i++)
+		payload[i] = i;
+	memcpy(frame, &eth, sizeof(eth));
+	memcpy(frame + ETH_HLEN, &ip, sizeof(ip));
+	memcpy(frame + ETH_HLEN + sizeof(ip), &udp, sizeof(udp));
+	for (i = offsetof(struct iphdr, saddr); i < sizeof(ip); i += 2)
+		pseudo += frame[ETH_HLEN + i] << 8 | frame[ETH_HLEN + i + 1];
+	udp.check = checksum(pseudo, frame + ETH_HLEN + sizeof(ip), udp_len);
+	memcpy(frame + ETH_HLEN + sizeof(ip), &udp, sizeof(udp));
+}
+
+static int attached_prog(const char *dev)
+{
+	__u32 id = 0;
+	int err, fd;
+
+	err = bpf_xdp_query_id(if_nametoindex(dev), 0, &id);
+	if (err || !id)
+		die("%s: no XDP program attached; load one first", dev);
+	fd = bpf_prog_get_fd_by_id(id);
+	if (fd < 0)
+		die("%s: XDP program %u: %s", dev, id, strerror(errno));
+	return fd;
+}
+
+static uint64_t chunk(void)
+{
+	uint64_t n = CHUNK_ITERATIONS, start = __rdtsc();
+
+	asm volatile("1: dec %0; jnz 1b" : "+r"(n));
+	return __rdtsc() - start;
+}
+
+static uint64_t chunks(int n)
+{
+	uint64_t sum = 0;
+
+	while (n--)
+		sum += chunk();
+	return sum;
+}
+
+static void run(int fd, const uint8_t *frame, size_t len, const char *dev, int packets)
+{
+	struct xdp_md ctx = { .data_end = len, .ingress_ifindex = if_nametoindex(dev) };
+	LIBBPF_OPTS(bpf_test_run_opts, opts,
+		.data_in = frame,
+		.data_size_in = len,
+		.ctx_in = &ctx,
+		.ctx_size_in = sizeof(ctx),
+		.repeat = packets,
+		.flags = BPF_F_TEST_XDP_LIVE_FRAMES,
+	);
+	int err = bpf_prog_test_run_opts(fd, &opts);
+
+	if (err)
+		die("running %d frames through %s: %s", packets, dev, strerror(-err));
+}
+
+/* Under -icount shift=0 the TSC counts instructions, but it jumps while the CPU idles. So it never
+ * does: what the packets leave behind (RCU callbacks, kthreads) runs during chunks of a busy loop
+ * whose cost in a quiet system is known, and what the chunks take beyond that is the deferred work.
+ */
+static uint64_t measure(int fd, const uint8_t *frame, size_t len, const char *dev, int packets)
+{
+	const uint64_t pure = 2 * CHUNK_ITERATIONS;
+	uint64_t quiet, start, cost, settled;
+	int64_t deferred;
+
+	quiet = chunks(QUIET_CHUNKS) / QUIET_CHUNKS;
+	if (quiet < pure || quiet > pure + pure / 50)
+		die("%llu TSC ticks for %llu instructions; boot with -icount shift=0,sleep=off",
+		    (unsigned long long)quiet, (unsigned long long)pure);
+
+	start = __rdtsc();
+	run(fd, frame, len, dev, packets);
+	cost = __rdtsc() - start;
+
+	deferred = chunks(SETTLE_CHUNKS - SETTLED_CHUNKS);
+	settled = chunks(SETTLED_CHUNKS);
+	if (settled / SETTLED_CHUNKS > quiet + pure / 200)
+		die("still busy after the run (%llu a chunk, quiet %llu); raise SETTLE_CHUNKS",
+		    (unsigned long long)(settled / SETTLED_CHUNKS), (unsigned long long)quiet);
+	deferred += settled - SETTLE_CHUNKS * quiet;
+	return cost + deferred;
+}
+
+int main(int argc, char **argv)
+{
+	struct bpf_program *prog;
+	struct bench_bpf *skel;
+	int size, packets, fd;
+	uint64_t cost;
+	__u32 slot = 0;
+
+	if (argc != 5)
+		die("usage: bench RX drop|pass|forward|attached SIZE PACKETS");
+	size = atoi(argv[3]);
+	packets = atoi(argv[4]);
+
+	skel = bench_bpf__open();
+	if (!skel)
+		die("opening the generator: %s", strerror(errno));
+	if (size < (int)(sizeof(struct iphdr) + sizeof(struct udphdr)) ||
+	    size > (int)sizeof(skel->rodata->frame) - ETH_HLEN)
+		die("%s: a UDP packet of this size does not fit the generator", argv[3]);
+	skel->rodata->frame_len = ETH_HLEN + size;
+	fill_frame((uint8_t *)skel->rodata->frame, argv[1], size);
+	if (bench_bpf__load(skel))
+		die("loading the generator: %s", strerror(errno));
+
+	prog = bpf_object__find_program_by_name(skel->obj, argv[2]);
+	if (!strcmp(argv[2], "attached"))
+		fd = attached_prog(argv[1]);
+	else if (prog)
+		fd = bpf_program__fd(prog);
+	else
+		die("%s: no such program; say drop, pass, forward or attached", argv[2]);
+	if (bpf_map_update_elem(bpf_map__fd(skel->maps.under_test), &slot, &fd, 0))
+		die("%s: cannot be called from the generator: %s", argv[2], strerror(errno));
+
+	cost = measure(bpf_program__fd(skel->progs.generate), (const uint8_t *)skel->rodata->frame,
+		       ETH_HLEN + size, argv[1], packets);
+	printf("%llu\n", (unsigned long long)cost);
+	bench_bpf__destroy(skel);
+	return 0;
+}

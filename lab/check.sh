@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# All tests: KUnit under UML, BPF selftests and shell-level tests in the booted
+# test kernel. Ends with "N passed, N failed, N skipped".
+. "$(dirname "$0")/common.sh"
+
+results=$build/check
+passed=0 failed=0 skipped=0
+
+# count NAME: results on standard input, one a line: "pass|fail|skip TEST"
+count() {
+	local suite=$1 verdict test p=0 f=0 s=0
+	while read -r verdict test; do
+		case $verdict in
+		pass) p=$((p + 1)) ;;
+		skip) s=$((s + 1)) && printf '  skipped: %s\n' "$test" ;;
+		*) f=$((f + 1)) && printf '  FAILED:  %s\n' "$test" ;;
+		esac
+	done
+	printf '%-42s %d passed, %d failed, %d skipped\n' "$suite" "$p" "$f" "$s"
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+# KUnit's cases are indented once, its suites not at all, parameters twice
+ktap() {
+	tr -d '\r' <"$1" | sed -nE \
+		-e 's/^    ok [0-9]+ (.*# SKIP.*)/skip KUnit \1/p;t' \
+		-e 's/^    ok [0-9]+ (.*)/pass KUnit \1/p;t' \
+		-e 's/^    not ok [0-9]+ (.*)/fail KUnit \1/p;t'
+}
+
+# test_progs: "#1/2 test/subtest:OK"; a test with subtests is not counted itself
+progs() {
+	sed -nE 's/^#[0-9]+(\/[0-9]+)? +([^:]+):(OK|FAIL|SKIP).*/\2 \3/p' "$1" | awk '
+		{ verdict[$1] = $2; order[NR] = $1; split($1, part, "/"); if (part[2] != "") parent[part[1]] = 1 }
+		END { for (i = 1; i <= NR; i++) { name = order[i]
+			if (name in parent || done[name]++) continue
+			v = verdict[name]; print (v == "OK" ? "pass" : v == "SKIP" ? "skip" : "fail"), "test_progs", name } }'
+}
+
+tap() {
+	sed -nE \
+		-e "s/^ok [0-9]+ ?(.*# SKIP.*)/skip $2 \\1/p;t" \
+		-e "s/^ok [0-9]+ ?(.*)/pass $2 \\1/p;t" \
+		-e "s/^not ok [0-9]+ ?(.*)/fail $2 \\1/p;t" "$1"
+}
+
+# run_kunit: UML runs its KUnit cases at boot and halts
+run_kunit() {
+	timeout 300 "$linux/uml/linux" mem=512M console=tty con=null con0=null,fd:1 \
+		kunit_shutdown=halt panic=-1 root=none >"$results/kunit.ktap" 2>&1 </dev/null || true
+	if grep -nE "$splats" "$results/kunit.ktap"; then
+		count 'UML kernel log' <<<"fail a splat in ${results#"$top"/}/kunit.ktap"
+	fi
+	if grep -q '^1\.\.[1-9]' "$results/kunit.ktap"; then
+		count KUnit < <(ktap "$results/kunit.ktap")
+	else
+		tail -n 5 "$results/kunit.ktap"
+		count KUnit <<<'fail UML ran no KUnit suite'
+	fi
+}
+
+# collect_guest: what lab/check-guest left, one directory a program
+collect_guest() {
+	local dir name verdicts
+	for dir in "$results"/guest/*/; do
+		name=$(basename "$dir")
+		if [[ $name == test_progs ]]; then
+			verdicts=$(progs "$dir/output")
+		else
+			verdicts=$(tap "$dir/output" "$name")
+		fi
+		# an exit status that no single result accounts for is a failure too
+		if [[ ! -f $dir/status ]]; then
+			verdicts+=$'\n'"fail $name did not end"
+		elif (($(<"$dir/status") == 4)) && [[ -z $verdicts ]]; then
+			verdicts="skip $name $(tail -n 1 "$dir/output")"
+		elif (($(<"$dir/status") != 0)) && ! grep -q '^fail' <<<"$verdicts"; then
+			verdicts+=$'\n'"fail $name exit status $(<"$dir/status")"
+		elif [[ -z $verdicts ]]; then
+			verdicts="fail $name printed no result"
+		fi
+		count "$name" < <(sed '/^$/d' <<<"$verdicts")
+	done
+}
+
+"$lab/kernel.sh" uml
+"$lab/kernel.sh" test
+"$lab/tool.sh"
+"$lab/selftests.sh"
+rm -rf "$results"
+mkdir -p "$results/guest"
+
+start=$SECONDS
+printf '%-42s ... %s\n' 'KUnit under UML' "${results#"$top"/}/kunit.ktap"
+run_kunit
+printf '%-42s ... %s\n' 'booting the test kernel' build/log/check.console
+rc=0
+"$lab/boot.sh" -l check -t "${LAB_CHECK_LIMIT-1500}" test -- "$lab/check-guest" || rc=$?
+collect_guest
+case $rc in
+0) ;;
+99) count 'kernel log' <<<'fail a splat in build/log/check.console' ;;
+*) count guest <<<"fail the guest ended with status $rc, see build/log/check.console" ;;
+esac
+printf '%-42s %3d s\n' 'tests' $((SECONDS - start))
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+((passed && !failed))

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034
+# What every script of the lab starts with: where things are, how to say them.
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+lab=$top/lab
+build=$top/build
+log=$build/log
+pristine=$build/pristine
+linux=$build/linux
+base=$build/base
+source_package=linux-source-6.12
+
+# The parts of the clone that stand at their place in Linux
+overlay=(net include kernel samples tools Documentation)
+
+# What no run may leave in a kernel log
+splats='BUG:|WARNING:|KASAN|UBSAN|ODEBUG|Oops|Kernel panic|general protection|refcount_t'
+splats+='|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU'
+splats+='|sleeping function|scheduling while atomic|INFO: task|INFO: rcu|unreferenced object'
+splats+='|leaked reference|waiting for .* to become free'
+
+mkdir -p "$log"
+
+# die MESSAGE: one line that says what is wrong and what to do
+die() {
+	printf 'error: %s\n' "$*" >&2
+	exit 1
+}
+
+# step NAME LOGFILE COMMAND...: a long step; its output goes to LOGFILE
+step() {
+	local name=$1 file=$2 start=$SECONDS rc=0
+	shift 2
+	printf '%-42s ... %s\n' "$name" "${file#"$top"/}"
+	set +e
+	(set -e && "$@") >"$file" 2>&1 </dev/null
+	rc=$?
+	set -e
+	if ((rc)); then
+		tail -n 20 "$file" >&2
+		die "$name failed after $((SECONDS - start)) s (exit $rc), see ${file#"$top"/}"
+	fi
+	printf '%-42s %3d s\n' "$name" $((SECONDS - start))
+}
+
+# locked NAME: one such job per clone at a time, until the script ends
+locked() {
+	exec 9>"$build/.lock.$1"
+	flock 9
+}
+
+# overlay_files: what the clone adds to Linux, one path a line
+overlay_files() {
+	local dir
+	for dir in "${overlay[@]}"; do
+		[[ -d $top/$dir ]] || continue
+		(cd "$top" && find "$dir" -type f \
+			! -name '*.o' ! -name '*.swp' ! -name '*~' ! -name '*.pyc')
+	done | sort
+}
+
+# patches: the quilt series, one patch name a line
+patches() {
+	[[ -f $top/patches/series ]] || return 0
+	sed -e 's/[[:space:]]*#.*//' -e '/^[[:space:]]*$/d' "$top/patches/series"
+}
+
+# touched PATCH: the files of Linux it edits
+touched() {
+	sed -n 's,^+++ b/\([^[:space:]]*\).*,\1,p' "$top/patches/$1" | sort -u
+}

@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# The demo's part in the guest: two gateways, their IKE daemons, traffic between
+# the hosts behind them. What was seen goes to directory $1, lab/demo/report.py
+# judges it. $2 is the xdp_xfrm tool, or "none": the stack alone.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tools/testing/selftests/net/xdp_xfrm_lib.sh
+. "$here/../../tools/testing/selftests/net/xdp_xfrm_lib.sh"
+out=$1
+XDP_XFRM=$2
+run=/run/demo
+port=8080
+jobs=()
+
+die()
+{
+	printf 'error: %s\n' "$*" >&2
+	exit 1
+}
+
+say()
+{
+	read -r uptime _ </proc/uptime
+	printf '%6.1f s  %s\n' "$uptime" "$*"
+}
+
+finish()
+{
+	((!${#jobs[@]})) || kill "${jobs[@]}" 2>/dev/null || true
+	wait
+	cp "$run"/*/charon.log "$out" 2>/dev/null || true
+	[[ $XDP_XFRM == none ]] || fast_path_down >/dev/null 2>&1 || true
+	topology_down
+}
+
+# await WHAT COMMAND...: until COMMAND succeeds, 20 s at most
+await()
+{
+	local what=$1 end=$((SECONDS + 20))
+	shift
+	while ((SECONDS < end)); do
+		"$@" >/dev/null 2>&1 && return
+		sleep 0.1
+	done
+	die "$what did not come up within 20 s, see build/demo/"
+}
+
+# background LOG COMMAND...
+background()
+{
+	local file=$1
+	shift
+	"$@" >"$file" 2>&1 </dev/null &
+	jobs+=($!)
+}
+
+listens()
+{
+	[[ -n $(in_ns "$1" ss -Hltn "sport = :$2") ]]
+}
+
+control()
+{
+	local gateway=$1
+	shift
+	in_ns "$gateway" env "STRONGSWAN_CONF=$run/$gateway/strongswan.conf" \
+		swanctl "$@" --uri "unix://$run/$gateway/charon.vici"
+}
+
+# charon_up GATEWAY LOCAL REMOTE LOCAL_NET REMOTE_NET
+charon_up()
+{
+	local dir=$run/$1 file
+	mkdir "$dir"
+	for file in strongswan.conf swanctl.conf; do
+		sed -e "s,@RUN@,$dir,g; s,@LOCAL@,$2,g; s,@REMOTE@,$3,g" \
+			-e "s,@LOCAL_NET@,$4,; s,@REMOTE_NET@,$5,; s,@SECRET@,$secret," \
+			"$here/$file" >"$dir/$file"
+	done
+	background "$out/charon-$1.err" env "STRONGSWAN_CONF=$dir/strongswan.conf" \
+		nsenter "--net=/var/run/netns/$1" -- charon-systemd
+	await "charon of $1" test -S "$dir/charon.vici"
+	control "$1" --load-all --file "$dir/swanctl.conf" >"$out/swanctl-$1.log" 2>&1 ||
+		die "charon of $1 took no configuration, see build/demo/swanctl-$1.log"
+}
+
+# fetch NAME SERVER ADDRESS CLIENT BYTES: a file over HTTP, compared
+fetch()
+{
+	local name=$1 server=$2 address=$3 client=$4
+	mkdir "$run/$name"
+	head -c "$5" /dev/urandom >"$run/$name/file"
+	background "$out/httpd-$name.log" in_ns "$server" \
+		busybox httpd -f -p "$address:$port" -h "$run/$name"
+	await "the HTTP server of $server" listens "$server" "$port"
+	in_ns "$client" curl -sS --max-time 60 -o "$run/$name/copy" "http://$address:$port/file"
+	sha256sum "$run/$name/file" "$run/$name/copy" | cut -d' ' -f1 | xargs echo "$name" "$5" >>"$out/sha256"
+}
+
+# iperf NAME OPTIONS...: from A to B
+iperf()
+{
+	local name=$1 server
+	shift
+	background "$out/iperf3-server.log" in_ns "$NS_B" iperf3 -s -1
+	server=${jobs[-1]}
+	await "the iperf3 server" listens "$NS_B" 5201
+	in_ns "$NS_A" timeout 60 iperf3 -c "$IP_B" -J "$@" >"$out/iperf3-$name.json"
+	wait "$server" || true
+	unset 'jobs[-1]'
+}
+
+# What left one gateway has come to the other, both ways
+settled()
+{
+	local seen
+	seen=$(for ns in "$NS_G1" "$NS_G2"; do
+		ip -n "$ns" -s xfrm state | sed -n -e '/^src/p' -e 's/.*, \([0-9]*\)(packets)/\1/p' | paste - - | sort
+	done | sort -u | wc -l)
+	((seen == 2))
+}
+
+mkdir -p "$run"
+secret=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+trap finish EXIT
+
+say "topology: four namespaces"
+topology_up
+# Windows smaller than the 256 slots of a veth ring: nothing is lost between the
+# gateways however fast one of them is, and counters compare exactly.
+for ns in "$NS_A" "$NS_B"; do
+	in_ns "$ns" sysctl -qw 'net.ipv4.tcp_rmem=4096 65536 131072' 'net.ipv4.tcp_wmem=4096 65536 131072'
+done
+background "$out/tcpdump.log" in_ns "$NS_G2" \
+	tcpdump -n -Z root -i wan0 -s 0 -B 65536 -w "$run/wan.pcap"
+tcpdump=${jobs[-1]}
+await tcpdump grep -q 'listening on' "$out/tcpdump.log"
+
+say "IKEv2: charon on both gateways"
+charon_up "$NS_G1" "$IP_G1_WAN" "$IP_G2_WAN" "$NET_A" "$NET_B"
+charon_up "$NS_G2" "$IP_G2_WAN" "$IP_G1_WAN" "$NET_B" "$NET_A"
+control "$NS_G1" --initiate --child lan >"$out/initiate.log" ||
+	die "IKE did not bring the tunnel up, see build/demo/initiate.log"
+
+if [[ $XDP_XFRM != none ]]; then
+	say "fast path on $NS_G1"
+	fast_path_up lan0
+fi
+
+say "ping A to B"
+in_ns "$NS_A" ping -q -c 20 -i 0.05 "$IP_B" >"$out/ping"
+say "iperf3 UDP A to B"
+iperf udp -u -l 256 -b 4M -k "$UDP_PACKETS"
+say "iperf3 TCP A to B"
+iperf tcp -n "$TCP_BYTES"
+say "HTTP: B fetches a file from A"
+fetch A-to-B "$NS_A" "$IP_A" "$NS_B" "$FILE_BYTES"
+say "HTTP: A fetches a file from B"
+fetch B-to-A "$NS_B" "$IP_B" "$NS_A" "$FILE_BYTES"
+
+say "collecting"
+await "the last packet" settled
+kill "$tcpdump"
+wait "$tcpdump" || true
+for ns in "$NS_G1" "$NS_G2"; do
+	ip -n "$ns" -s xfrm state >"$out/state-$ns"
+	in_ns "$ns" cat /proc/net/xfrm_stat >"$out/xfrm_stat-$ns"
+	control "$ns" --list-sas >"$out/sas-$ns"
+done
+if [[ $XDP_XFRM != none ]]; then
+	fast_path_json stats >"$out/stats.json"
+	fast_path_json flows >"$out/flows.json"
+fi
+cp "$run/wan.pcap" "$out"
+say "done"

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# Install what the lab needs and this machine lacks (lab/packages, virtme-ng).
+. "$(dirname "$0")/common.sh"
+
+need_gb=12
+
+check_machine() {
+	local id="" free
+	((EUID == 0)) || die "not root; run as root (packages are installed, namespaces made in a guest)"
+	[[ ! -r /etc/os-release ]] || id=$(. /etc/os-release && echo "$ID ${VERSION_ID-}")
+	[[ $id == 'debian 12' || -n ${LAB_ANY_DISTRIBUTION-} ]] ||
+		die "this is '${id:-unknown}', the lab knows Debian 12; LAB_ANY_DISTRIBUTION=1 tries anyway"
+	[[ ! -d $linux/test ]] || return 0
+	free=$(df --output=avail -BG "$build" | tail -n 1 | tr -dc 0-9)
+	((free >= need_gb)) || die "$free GB free below $build, $need_gb GB are needed; free some or clone elsewhere"
+}
+
+missing() {
+	local name
+	sed -e '/^#/d' -e 's/[[:space:]].*//' "$lab/packages" | while read -r name; do
+		[[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || echo "$name"
+	done
+}
+
+mirror() {
+	apt-get indextargets --format '$(REPO_URI)' \
+		'Created-By: Packages' 'Codename: bookworm' 'Component: main' | head -n 1
+}
+
+install_missing() {
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get -y --no-install-recommends install "$@"
+}
+
+# Debian 12 has no virtme-ng; the next release's needs nothing that 12 lacks
+install_virtme() {
+	local dir=$build/apt apt
+	rm -rf "$dir"
+	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
+	printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s trixie main\n' \
+		"$(mirror)" >"$dir/sources.list"
+	apt=(apt-get -o "Dir::Etc::SourceList=$dir/sources.list" -o Dir::Etc::SourceParts=-
+		-o "Dir::State::Lists=$dir/lists" -o "Dir::Cache=$dir/cache"
+		-o Acquire::Languages=none -o APT::Sandbox::User=root)
+	"${apt[@]}" update
+	(cd "$dir" && "${apt[@]}" download virtme-ng)
+	install_missing "$dir"/virtme-ng_*.deb
+	rm -rf "$dir/lists" "$dir/cache"
+}
+
+check_machine
+mapfile -t names < <(missing)
+if ((${#names[@]})); then
+	[[ -n $(mirror) && -n $(apt-cache madison "${names[@]}" 2>/dev/null) ]] ||
+		step "updating package lists" "$log/apt-update.log" apt-get update
+	for name in "${names[@]}"; do
+		[[ -n $(apt-cache madison "$name") ]] ||
+			die "Debian's package $name is not in this machine's apt sources; add bookworm and bookworm-updates, main"
+	done
+	step "installing ${#names[@]} packages" "$log/apt-install.log" install_missing "${names[@]}"
+fi
+if ! command -v virtme-run >/dev/null; then
+	[[ -n $(mirror) ]] || step "updating package lists" "$log/apt-update.log" apt-get update
+	step "installing virtme-ng" "$log/apt-virtme.log" install_virtme
+fi
+# the guest mounts its kernel's modules here
+mkdir -p /lib/modules

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# kernel.sh test|bench|uml|base: configure and build one kernel of the lab.
+# base is the bench kernel from the unpatched source, to compare with.
+. "$(dirname "$0")/common.sh"
+
+kernel=${1-}
+case $kernel in
+test) fragments=(common x86 test) ;;
+bench | base) fragments=(common x86 bench) ;;
+uml) fragments=(common uml) ;;
+*) die "kernel.sh: no kernel '$kernel'; there are test, bench, uml and base" ;;
+esac
+
+"$lab/tree.sh"
+source=$linux
+out=$linux/$kernel
+make=(make "-j$(nproc)" "O=$kernel" "CC=ccache gcc" "HOSTCC=ccache gcc")
+targets=(bzImage modules)
+case $kernel in
+base)
+	source=$base
+	out=$base/bench
+	make=(make "-j$(nproc)" O=bench "CC=ccache gcc" "HOSTCC=ccache gcc")
+	[[ -d $base ]] || cp -al "$pristine" "$base"
+	;;
+uml)
+	make+=(ARCH=um)
+	targets=(linux)
+	;;
+esac
+
+# The same objects from every clone: relative paths, no clock, no names
+export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$source CCACHE_MAXSIZE=${CCACHE_MAXSIZE-5G}
+export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970'
+export KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab KBUILD_BUILD_VERSION=1
+export LC_ALL=C
+
+# requested: the fragments in one; of this series' symbols those that the tree has
+requested() {
+	local line own='^CONFIG_(XFRM_XDP|INET6?_ESP_XDP)[A-Z_]*='
+	(cd "$lab/config" && cat "${fragments[@]/%/.config}") >"$out/requested"
+	grep -Eo "$own" "$out/requested" | while read -r line; do
+		line=${line#CONFIG_}
+		grep -qrx "config ${line%=}" "$source"/net/{xfrm,ipv4,ipv6} --include='Kconfig*' ||
+			sed -i "/^CONFIG_$line/d" "$out/requested"
+	done
+}
+
+# refused: what was asked for and is not in .config
+refused() {
+	grep '^CONFIG_' "$out/requested" | grep -v '=n$' | grep -vxFf "$out/.config" || true
+	sed -n 's/^\(CONFIG_.*=\)n$/^\1/p' "$out/requested" | grep -f - "$out/.config" || true
+}
+
+configure() {
+	(cd "$source" && "${make[@]}" allnoconfig KCONFIG_ALLCONFIG="$out/requested")
+	[[ -z $(refused) ]] ||
+		die "$kernel kernel: Kconfig refuses $(refused | xargs), see the dependencies"
+}
+
+compile() {
+	cd "$source"
+	"${make[@]}" "${targets[@]}"
+	# where lab/boot.sh lets the guest find them
+	[[ $kernel == uml ]] || "${make[@]}" modules_install INSTALL_MOD_PATH="$out/modules"
+}
+
+locked "$kernel"
+mkdir -p "$out"
+requested
+stamp=$(cat "$build/stamp" "$out/requested" "$0" | sha256sum)
+[[ $kernel != base ]] || stamp=$(cat "$out/requested" "$0" | sha256sum)
+[[ $stamp != "$(cat "$out/built" 2>/dev/null)" ]] || exit 0
+rm -f "$out/built"
+step "configuring the $kernel kernel" "$log/$kernel.config.log" configure
+step "building the $kernel kernel" "$log/$kernel.log" compile
+printf '%s\n' "$stamp" >"$out/built"

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* ESP over IPv4 for XDP: what esp4.c does, without an skb. RFC 4303. */
+
+#include <crypto/internal/geniv.h>
+#include <linux/err.h>
+#include <linux/module.h>
+#include <linux/unaligned.h>
+#include <net/esp.h>
+#include <net/xfrm.h>
+#include <net/xfrm_xdp.h>
+
+/* Make IVs here, as seqiv does: the sequence number XOR a salt that the
+ * transform drew. Stack and fast path share a key, so they must share the rule,
+ * or a GCM nonce could come twice.
+ */
+static void esp4_xdp_step_over_seqiv(struct xfrm_xdp_cipher *cipher)
+{
+	struct aead_geniv_ctx *ctx = crypto_aead_ctx(cipher->aead);
+
+	cipher->salt = get_unaligned((u64 *)ctx->salt);
+	cipher->aead = ctx->child;
+	cipher->seqiv = true;
+}
+
+static int esp4_xdp_init_flow(struct xfrm_xdp_flow *flow, struct xfrm_state *x)
+{
+	struct crypto_aead *aead = x->data;
+	struct xfrm_xdp_cipher *cipher = &flow->cipher;
+	const char *driver = crypto_tfm_alg_driver_name(crypto_aead_tfm(aead));
+
+	cipher->aead = aead;
+	cipher->ivlen = crypto_aead_ivsize(aead);
+	cipher->icvlen = crypto_aead_authsize(aead);
+	cipher->async = crypto_aead_tfm(aead)->__crt_alg->cra_flags &
+			CRYPTO_ALG_ASYNC;
+	if (strstarts(driver, "seqiv(") && cipher->ivlen == sizeof(u64))
+		esp4_xdp_step_over_seqiv(cipher);
+
+	if (crypto_aead_reqsize(cipher->aead) > XFRM_XDP_REQSIZE ||
+	    cipher->ivlen > sizeof_field(struct xfrm_xdp_request, iv))
+		return -EOPNOTSUPP;
+
+	flow->geometry.head = x->props.header_len;
+	flow->geometry.tail = 2 + cipher->icvlen;
+	flow->geometry.align = ALIGN(crypto_aead_blocksize(aead), 4);
+	return 0;
+}
+
+/* IV for the cipher; with seqiv stepped over, in the packet as well. */
+static void esp4_xdp_iv(const struct xfrm_xdp_cipher *cipher, u8 *iv,
+			struct ip_esp_hdr *esph, u32 seq)
+{
+	__be64 seqno = cpu_to_be64(seq);
+
+	if (likely(cipher->seqiv)) {
+		u64 salted = (__force u64)seqno ^ cipher->salt;
+
+		*(u64 *)iv = salted;
+		put_unaligned(salted, (u64 *)esph->enc_data);
+		return;
+	}
+
+	memset(iv, 0, cipher->ivlen);
+	memcpy(iv + cipher->ivlen - min_t(u8, cipher->ivlen, 8),
+	       (u8 *)&seqno + 8 - min_t(u8, cipher->ivlen, 8),
+	       min_t(u8, cipher->ivlen, 8));
+}
+
+static int esp4_xdp_output(const struct xfrm_xdp_flow *flow,
+			   struct xfrm_state *x, void *inner, u32 len, u32 seq,
+			   struct xfrm_xdp_request *req)
+{
+	const struct xfrm_xdp_cipher *cipher = &flow->cipher;
+	u32 clen = ALIGN(len + 2, flow->geometry.align);
+	struct aead_request *aead = &req->aead;
+	u32 hlen = sizeof(struct ip_esp_hdr);
+	struct ip_esp_hdr *esph;
+
+	esph = inner - cipher->ivlen - hlen;
+	esph->spi = x->id.spi;
+	esph->seq_no = htonl(seq);
+	esp_output_fill_trailer(inner + len, 0, clen - len, IPPROTO_IPIP);
+	esp4_xdp_iv(cipher, req->iv, esph, seq);
+
+	sg_init_one(req->sg, esph, hlen + cipher->ivlen + clen + cipher->icvlen);
+	aead_request_set_tfm(aead, cipher->aead);
+	aead_request_set_callback(aead, 0, xfrm_xdp_request_done, req);
+	if (likely(cipher->seqiv)) {
+		aead_request_set_crypt(aead, req->sg, req->sg, clen, req->iv);
+		aead_request_set_ad(aead, hlen + cipher->ivlen);
+	} else {
+		aead_request_set_crypt(aead, req->sg, req->sg,
+				       cipher->ivlen + clen, req->iv);
+		aead_request_set_ad(aead, hlen);
+	}
+
+	return crypto_aead_encrypt(aead);
+}
+
+static const struct xfrm_type_xdp esp4_xdp_type = {
+	.owner		= THIS_MODULE,
+	.proto		= IPPROTO_ESP,
+	.init_flow	= esp4_xdp_init_flow,
+	.output		= esp4_xdp_output,
+};
+
+static int __init esp4_xdp_init(void)
+{
+	return xfrm_register_type_xdp(&esp4_xdp_type, AF_INET);
+}
+
+static void __exit esp4_xdp_exit(void)
+{
+	xfrm_unregister_type_xdp(&esp4_xdp_type, AF_INET);
+}
+
+module_init(esp4_xdp_init);
+module_exit(esp4_xdp_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("ESP over IPv4 for XDP");
+MODULE_ALIAS_XFRM_XDP_TYPE(AF_INET, XFRM_PROTO_ESP);

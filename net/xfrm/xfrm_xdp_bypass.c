@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a packet would meet in the stack and does not meet in XDP.
+ *
+ * A verdict of the stack is taken once per flow. Whatever may judge, change or
+ * delay two packets of one flow differently keeps the flow out of XDP. All of
+ * it is asked when a flow is made; whoever changes one of these things calls
+ * xfrm_xdp_invalidate().
+ */
+
+#include <linux/if_arp.h>
+#include <linux/netdevice.h>
+#include <linux/netfilter.h>
+#include <net/sch_generic.h>
+
+#include "xfrm_xdp_internal.h"
+
+/* Does XDP on @dev see the frame that came in, and nobody before the stack? */
+static bool xfrm_xdp_rx_ok(const struct net_device *dev)
+{
+	/* With the VLAN tag stripped, two VLANs look the same to XDP. Generic
+	 * XDP and some drivers mark such a buffer.
+	 */
+	if (dev->features & (NETIF_F_HW_VLAN_CTAG_RX | NETIF_F_HW_VLAN_STAG_RX) &&
+	    !dev->xdp_marks_vlan && !rcu_access_pointer(dev->xdp_prog))
+		return false;
+
+	/* Bridge, bond, macvlan ... and VRF decide for themselves. */
+	return dev->type == ARPHRD_ETHER &&
+	       !rcu_access_pointer(dev->rx_handler) &&
+	       !netif_is_l3_slave(dev);
+}
+
+/* Is a frame that XDP sends on @dev what the stack would have put there? */
+static bool xfrm_xdp_tx_ok(const struct net_device *dev,
+			   const struct net_device *in)
+{
+	return xfrm_xdp_can_send(dev, in) &&
+	       dev->type == ARPHRD_ETHER &&
+	       dev->hard_header_len == ETH_HLEN &&
+	       !netif_is_l3_slave(dev);
+}
+
+static bool xfrm_xdp_netfilter_ok(const struct net *net)
+{
+#ifdef CONFIG_NETFILTER
+	static const u8 hooks[] = {
+		NF_INET_PRE_ROUTING, NF_INET_FORWARD,
+		NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING,
+	};
+	const struct nf_hook_entries *entries;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		entries = rcu_dereference(net->nf.hooks_ipv4[hooks[i]]);
+		if (entries && entries->num_hook_entries)
+			return false;
+	}
+#endif
+	return true;
+}
+
+static bool xfrm_xdp_no_ingress(const struct net_device *dev)
+{
+#ifdef CONFIG_NETFILTER_INGRESS
+	if (rcu_access_pointer(dev->nf_hooks_ingress))
+		return false;
+#endif
+#ifdef CONFIG_NET_XGRESS
+	if (rcu_access_pointer(dev->tcx_ingress))
+		return false;
+#endif
+	return true;
+}
+
+static bool xfrm_xdp_no_egress(const struct net_device *dev)
+{
+#ifdef CONFIG_NETFILTER_EGRESS
+	if (rcu_access_pointer(dev->nf_hooks_egress))
+		return false;
+#endif
+#ifdef CONFIG_NET_XGRESS
+	if (rcu_access_pointer(dev->tcx_egress))
+		return false;
+#endif
+	return true;
+}
+
+/* A work-conserving queue only costs time; all others shape. */
+static bool xfrm_xdp_qdisc_ok(const struct Qdisc *qdisc)
+{
+	static const char * const conserving[] = {
+		"noqueue", "pfifo_fast", "mq", "fq", "fq_codel",
+	};
+
+	return qdisc && match_string(conserving, ARRAY_SIZE(conserving),
+				     qdisc->ops->id) >= 0;
+}
+
+static bool xfrm_xdp_queues_ok(const struct net_device *dev)
+{
+	unsigned int i;
+
+	if (!xfrm_xdp_qdisc_ok(rcu_dereference(dev->qdisc)))
+		return false;
+
+	for (i = 0; i < dev->real_num_tx_queues; i++) {
+		const struct netdev_queue *txq = netdev_get_tx_queue(dev, i);
+
+		if (!xfrm_xdp_qdisc_ok(rcu_dereference(txq->qdisc)))
+			return false;
+	}
+
+	return true;
+}
+
+/**
+ * xfrm_xdp_device_check() - can packets go from one device to the other by XDP?
+ * @net: netns
+ * @iif: index of the receiving device
+ * @dev: transmitting device
+ *
+ * Under RCU.
+ *
+ * Return: 0, or XFRM_XDP_NODEVICE.
+ */
+enum xfrm_xdp_stat xfrm_xdp_device_check(const struct net *net, int iif,
+					 const struct net_device *dev)
+{
+	const struct net_device *in;
+
+	in = dev_get_by_index_rcu((struct net *)net, iif);
+	if (!in || !xfrm_xdp_rx_ok(in) || !xfrm_xdp_tx_ok(dev, in))
+		return XFRM_XDP_NODEVICE;
+
+	return 0;
+}
+
+/**
+ * xfrm_xdp_bypass_check() - may packets go from one device to the other by XDP?
+ * @net: netns
+ * @iif: index of the receiving device
+ * @dev: transmitting device
+ *
+ * Under RCU.
+ *
+ * Return: 0, or the reason why not: XFRM_XDP_NODEVICE, XFRM_XDP_NOFILTER,
+ * XFRM_XDP_NOTC.
+ */
+enum xfrm_xdp_stat xfrm_xdp_bypass_check(const struct net *net, int iif,
+					 const struct net_device *dev)
+{
+	enum xfrm_xdp_stat why;
+
+	why = xfrm_xdp_device_check(net, iif, dev);
+	if (why)
+		return why;
+
+	if (!xfrm_xdp_netfilter_ok(net))
+		return XFRM_XDP_NOFILTER;
+
+	if (!xfrm_xdp_no_ingress(dev_get_by_index_rcu((struct net *)net, iif)) ||
+	    !xfrm_xdp_no_egress(dev) || !xfrm_xdp_queues_ok(dev))
+		return XFRM_XDP_NOTC;
+
+	return 0;
+}

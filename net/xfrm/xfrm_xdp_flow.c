@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Flows of XFRM for XDP: how they are made, emptied and freed.
+ *
+ * A flow lives in a BPF map, as long as its programs like. It must not keep a
+ * device or a netns from going, so all flows are also on lists of the kernel's
+ * own, by transmitting device: when the device or the netns goes, the flows
+ * are emptied, and what stays in the map is a shell that passes every packet.
+ */
+
+#include <linux/netdevice.h>
+#include <linux/random.h>
+#include <linux/rtnetlink.h>
+#include <net/netns/generic.h>
+
+#include "xfrm_xdp_internal.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/xfrm_xdp.h>
+
+static unsigned int xfrm_xdp_net_id __read_mostly;
+
+struct xfrm_xdp_net *xfrm_xdp_pernet(const struct net *net)
+{
+	return net_generic(net, xfrm_xdp_net_id);
+}
+
+/**
+ * xfrm_xdp_invalidate() - something changed that may change a verdict
+ * @net: netns in which it changed
+ *
+ * Every flow of the netns passes from now on, and is learned anew. To be
+ * called after the change is visible to packets. Any context.
+ */
+void xfrm_xdp_invalidate(struct net *net)
+{
+	struct xfrm_xdp_net *xnet;
+
+	/* Netfilter and tc may change before we are there. */
+	if (unlikely(!xfrm_xdp_net_id))
+		return;
+
+	xnet = xfrm_xdp_pernet(net);
+	/* A packet learned in this very moment compares with the old value. */
+	if (xnet)
+		atomic_inc_return(&xnet->genid);
+}
+EXPORT_SYMBOL_GPL(xfrm_xdp_invalidate);
+
+static struct xfrm_xdp_bucket *xfrm_xdp_bucket(struct xfrm_xdp_net *xnet,
+					       int ifindex)
+{
+	return &xnet->bucket[ifindex % XFRM_XDP_FLOW_BUCKETS];
+}
+
+/* Take back all that the flow refers to. Readers may still be looking at it:
+ * dst and neighbour are freed by RCU. Caller holds the bucket's lock.
+ */
+static void xfrm_xdp_flow_empty(struct xfrm_xdp_flow *flow)
+{
+	struct dst_entry *dst = flow->dst;
+
+	hlist_del_init(&flow->node);
+	WRITE_ONCE(flow->dst, NULL);
+	dst_release(dst);
+	neigh_release(flow->neigh);
+}
+
+static void xfrm_xdp_flow_free_rcu(struct rcu_head *rcu)
+{
+	struct xfrm_xdp_flow *flow;
+	struct xfrm_xdp_bucket *bucket;
+
+	flow = container_of(rcu, struct xfrm_xdp_flow, rcu);
+
+	/* The netns waits for us in its exit, so while dst is there xnet is. */
+	if (READ_ONCE(flow->dst)) {
+		bucket = xfrm_xdp_bucket(flow->xnet, flow->ifindex);
+		spin_lock_bh(&bucket->lock);
+		if (flow->dst)
+			xfrm_xdp_flow_empty(flow);
+		spin_unlock_bh(&bucket->lock);
+	}
+
+	xfrm_put_type_xdp(flow->type);
+	kfree(flow);
+}
+
+/**
+ * xfrm_xdp_flow_put() - drop a reference to a flow
+ * @flow: flow
+ *
+ * Any context: on 6.12 BPF maps call it under a raw spinlock with interrupts
+ * off, so all real work is left to RCU.
+ */
+void xfrm_xdp_flow_put(struct xfrm_xdp_flow *flow)
+{
+	if (refcount_dec_and_test(&flow->refcnt))
+		call_rcu(&flow->rcu, xfrm_xdp_flow_free_rcu);
+}
+
+/* Is @x a state that XDP can use as the stack would? */
+static bool xfrm_xdp_state_ok(const struct xfrm_state *x)
+{
+	/* IP-TFS carries the tunnel flag too: look at the mode itself. */
+	return x->props.mode == XFRM_MODE_TUNNEL &&
+	       x->props.family == AF_INET &&
+	       !x->encap && !x->tfcpad &&
+	       !(x->props.flags & XFRM_STATE_ESN) &&
+	       x->xso.type == XFRM_DEV_OFFLOAD_UNSPECIFIED && !x->xso.dev &&
+	       !x->props.smark.m && !x->security;
+}
+
+static void xfrm_xdp_rewrite_init(struct xfrm_xdp_flow *flow,
+				  const struct xfrm_state *x)
+{
+	struct xfrm_xdp_rewrite *rewrite = &flow->rewrite;
+	struct iphdr *iph = &rewrite->iph;
+
+	iph->version = 4;
+	iph->ihl = sizeof(*iph) / 4;
+	iph->protocol = x->id.proto;
+	iph->saddr = x->props.saddr.a4;
+	iph->daddr = x->id.daddr.a4;
+	if (!(x->props.extra_flags & XFRM_SA_XFLAG_DONT_ENCAP_DSCP))
+		iph->tos = flow->tuple.dscp;
+
+	rewrite->ecn = !(x->props.flags & XFRM_STATE_NOECN);
+	rewrite->df = x->props.flags & XFRM_STATE_NOPMTUDISC ? 0 : htons(IP_DF);
+}
+
+/**
+ * xfrm_xdp_flow_create() - make a flow of a bundle
+ * @xnet: netns
+ * @dst: bundle, valid
+ * @neigh: next hop of the outer packet
+ * @origin: the first packet
+ * @why: set when there is no flow: XFRM_XDP_NO*
+ *
+ * Takes its own references to @dst and @neigh. The caller has asked
+ * xfrm_xdp_bypass_check(), as far as it has to. Under RCU, BH off.
+ *
+ * Return: a flow with one reference, or NULL.
+ */
+struct xfrm_xdp_flow *
+xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
+		     struct neighbour *neigh,
+		     const struct xfrm_xdp_origin *origin,
+		     enum xfrm_xdp_stat *why)
+{
+	struct xfrm_state *x = dst->xfrm;
+	struct xfrm_xdp_bucket *bucket;
+	struct xfrm_xdp_flow *flow;
+	struct net_device *dev;
+
+	/* This also keeps out DST_XFRM_QUEUE, a bundle without XFRM that is
+	 * always valid: as a plain route it would leak clear text.
+	 */
+	if (!x || dst->lwtstate || dst->ops->family != AF_INET) {
+		*why = XFRM_XDP_NOPLAIN;
+		return NULL;
+	}
+
+	if (xfrm_dst_child(dst)->xfrm || !xfrm_xdp_state_ok(x)) {
+		*why = XFRM_XDP_NOSTATE;
+		return NULL;
+	}
+
+	dev = xfrm_dst_path(dst)->dev;
+	if (neigh->dev != dev || !READ_ONCE(neigh->hh.hh_len)) {
+		*why = XFRM_XDP_NONEIGH;
+		return NULL;
+	}
+
+	flow = kzalloc(sizeof(*flow), GFP_ATOMIC | __GFP_NOWARN);
+	if (!flow) {
+		*why = XFRM_XDP_NOMEMORY;
+		return NULL;
+	}
+
+	*why = XFRM_XDP_NOSTATE;
+	flow->type = xfrm_get_type_xdp(x->id.proto, x->props.family);
+	if (!flow->type)
+		goto free;
+	if (flow->type->init_flow(flow, x))
+		goto put_type;
+
+	refcount_set(&flow->refcnt, 1);
+	flow->xnet = xnet;
+	flow->dev = dev;
+	flow->ifindex = dev->ifindex;
+	flow->neigh = neigh;
+	flow->dst = dst;
+	flow->genid = origin->genid;
+	flow->iif = origin->iif;
+	flow->tuple = origin->tuple;
+	flow->fl = origin->fl;
+	flow->h_proto = htons(ETH_P_IP);
+	ether_addr_copy(flow->dmac, origin->dmac);
+	xfrm_xdp_rewrite_init(flow, x);
+
+	/* Whoever empties the flows of dev or net first marks them so, and
+	 * waits for RCU: either we see the mark, or he sees the flow.
+	 */
+	*why = XFRM_XDP_NODEVICE;
+	if (READ_ONCE(xnet->dead) || READ_ONCE(dev->reg_state) != NETREG_REGISTERED)
+		goto put_type;
+
+	dst_hold(dst);
+	neigh_hold(neigh);
+	bucket = xfrm_xdp_bucket(xnet, flow->ifindex);
+	spin_lock_bh(&bucket->lock);
+	hlist_add_head(&flow->node, &bucket->flows);
+	spin_unlock_bh(&bucket->lock);
+
+	return flow;
+
+put_type:
+	xfrm_put_type_xdp(flow->type);
+free:
+	kfree(flow);
+	return NULL;
+}
+
+/* Empty the flows of @dev, or those of all devices. */
+static void xfrm_xdp_bucket_empty(struct xfrm_xdp_net *xnet,
+				  struct xfrm_xdp_bucket *bucket,
+				  const struct net_device *dev)
+{
+	struct xfrm_xdp_flow *flow;
+	struct hlist_node *tmp;
+
+	spin_lock_bh(&bucket->lock);
+	hlist_for_each_entry_safe(flow, tmp, &bucket->flows, node) {
+		if (dev && flow->dev != dev)
+			continue;
+		trace_xfrm_xdp_flow_dead(flow);
+		xfrm_xdp_flow_empty(flow);
+		xfrm_xdp_count(xnet, XFRM_XDP_FLOWDEAD);
+	}
+	spin_unlock_bh(&bucket->lock);
+}
+
+static int xfrm_xdp_netdev_event(struct notifier_block *nb, unsigned long event,
+				 void *ptr)
+{
+	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(dev_net(dev));
+
+	switch (event) {
+	case NETDEV_UNREGISTER:
+		xfrm_xdp_bucket_empty(xnet, xfrm_xdp_bucket(xnet, dev->ifindex),
+				      dev);
+		break;
+	case NETDEV_UP:
+	case NETDEV_CHANGEADDR:
+	case NETDEV_CHANGEUPPER:
+	case NETDEV_FEAT_CHANGE:
+	case NETDEV_XDP_FEAT_CHANGE:
+		xfrm_xdp_invalidate(dev_net(dev));
+		break;
+	}
+
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block xfrm_xdp_netdev_notifier = {
+	.notifier_call = xfrm_xdp_netdev_event,
+};
+
+static int __net_init xfrm_xdp_net_init(struct net *net)
+{
+	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(net);
+	int i, err;
+
+	xnet->net = net;
+	xnet->mib = __alloc_percpu(sizeof(unsigned long) * XFRM_XDP_STAT_MAX,
+				   sizeof(unsigned long));
+	if (!xnet->mib)
+		return -ENOMEM;
+
+	get_random_bytes(&xnet->secret, sizeof(xnet->secret));
+	for (i = 0; i < XFRM_XDP_FLOW_BUCKETS; i++) {
+		spin_lock_init(&xnet->bucket[i].lock);
+		INIT_HLIST_HEAD(&xnet->bucket[i].flows);
+	}
+
+	err = xfrm_xdp_proc_init(net);
+	if (err)
+		free_percpu(xnet->mib);
+	return err;
+}
+
+static void __net_exit xfrm_xdp_net_pre_exit(struct net *net)
+{
+	WRITE_ONCE(xfrm_xdp_pernet(net)->dead, true);
+}
+
+static void __net_exit xfrm_xdp_net_exit_batch(struct list_head *exit_list)
+{
+	struct xfrm_xdp_net *xnet;
+	struct net *net;
+	int i;
+
+	list_for_each_entry(net, exit_list, exit_list) {
+		xnet = xfrm_xdp_pernet(net);
+		for (i = 0; i < XFRM_XDP_FLOW_BUCKETS; i++)
+			xfrm_xdp_bucket_empty(xnet, &xnet->bucket[i], NULL);
+	}
+
+	/* Flows being freed in this moment may be about to take a lock. */
+	rcu_barrier();
+
+	list_for_each_entry(net, exit_list, exit_list) {
+		xfrm_xdp_proc_fini(net);
+		free_percpu(xfrm_xdp_pernet(net)->mib);
+	}
+}
+
+static struct pernet_operations xfrm_xdp_net_ops = {
+	.init		= xfrm_xdp_net_init,
+	.pre_exit	= xfrm_xdp_net_pre_exit,
+	.exit_batch	= xfrm_xdp_net_exit_batch,
+	.id		= &xfrm_xdp_net_id,
+	.size		= sizeof(struct xfrm_xdp_net),
+};
+
+static int __init xfrm_xdp_init(void)
+{
+	int err;
+
+	err = register_pernet_subsys(&xfrm_xdp_net_ops);
+	if (err)
+		return err;
+
+	return register_netdevice_notifier(&xfrm_xdp_netdev_notifier);
+}
+subsys_initcall(xfrm_xdp_init);

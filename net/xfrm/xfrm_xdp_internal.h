@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _XFRM_XDP_INTERNAL_H
+#define _XFRM_XDP_INTERNAL_H
+
+/* What the files of XFRM for XDP share among themselves. */
+
+#include <linux/percpu.h>
+#include <linux/siphash.h>
+#include <net/ip.h>
+#include <net/net_namespace.h>
+#include <net/xfrm.h>
+#include <net/xfrm_xdp.h>
+
+#define XFRM_XDP_FLOW_BUCKETS	64
+
+/**
+ * struct xfrm_xdp_bucket - flows by transmitting device
+ * @lock: protects @flows and the emptying of the flows in it
+ * @flows: flows, linked by their node
+ */
+struct xfrm_xdp_bucket {
+	spinlock_t		lock;
+	struct hlist_head	flows;
+};
+
+/**
+ * struct xfrm_xdp_net - state per netns
+ * @genid: generation of all verdicts, see xfrm_xdp_invalidate()
+ * @dead: the netns is going, no flow may be made
+ * @mib: counters
+ * @net: the netns
+ * @ops: the program that takes the flows
+ * @secret: key of the records' siphash
+ * @bucket: all flows that are not empty
+ */
+struct xfrm_xdp_net {
+	atomic_t			genid;
+	bool				dead;
+	unsigned long __percpu		*mib;
+	struct net			*net;
+	struct xfrm_xdp_ops __rcu	*ops;
+	siphash_key_t			secret;
+	struct xfrm_xdp_bucket		bucket[XFRM_XDP_FLOW_BUCKETS];
+};
+
+struct xfrm_xdp_net *xfrm_xdp_pernet(const struct net *net);
+
+static inline void xfrm_xdp_count(const struct xfrm_xdp_net *xnet,
+				  enum xfrm_xdp_stat stat)
+{
+	this_cpu_inc(xnet->mib[stat]);
+}
+
+/* Can XDP on @in redirect to @dev? Generic XDP sends skbs on any device. */
+static inline bool xfrm_xdp_can_send(const struct net_device *dev,
+				     const struct net_device *in)
+{
+	return dev->xdp_features & NETDEV_XDP_ACT_NDO_XMIT ||
+	       rcu_access_pointer(in->xdp_prog);
+}
+
+/**
+ * struct xfrm_xdp_origin - what a flow inherits from its first packet
+ * @tuple: selector
+ * @iif: index of the receiving device
+ * @genid: generation in which the packet was authorised
+ * @dmac: destination MAC
+ * @fl: what the stack asked XFRM for
+ */
+struct xfrm_xdp_origin {
+	struct xfrm_xdp_tuple	tuple;
+	int			iif;
+	u32			genid;
+	u8			dmac[ETH_ALEN];
+	struct flowi		fl;
+};
+
+struct xfrm_xdp_flow *
+xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
+		     struct neighbour *neigh,
+		     const struct xfrm_xdp_origin *origin,
+		     enum xfrm_xdp_stat *why);
+void xfrm_xdp_flow_put(struct xfrm_xdp_flow *flow);
+
+enum xfrm_xdp_stat xfrm_xdp_device_check(const struct net *net, int iif,
+					 const struct net_device *dev);
+enum xfrm_xdp_stat xfrm_xdp_bypass_check(const struct net *net, int iif,
+					 const struct net_device *dev);
+
+int xfrm_xdp_parse(const void *network, const void *end,
+		   struct xfrm_xdp_tuple *tuple);
+void xfrm_xdp_outer_iph(struct iphdr *top, const struct iphdr *iph,
+			const struct xfrm_xdp_flow *flow,
+			const struct dst_entry *dst);
+u32 xfrm_xdp_trailer_len(const struct xfrm_xdp_geometry *geometry, u32 len);
+int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow);
+
+u64 xfrm_xdp_md_mac(const struct xfrm_xdp_net *xnet, u32 ifindex,
+		    const u8 *key, const struct xfrm_xdp_tuple *tuple);
+
+struct xfrm_xdp_request *xfrm_xdp_request_get(void);
+bool xfrm_xdp_request_room(const struct xdp_buff *xdp);
+void xfrm_xdp_request_put(void);
+void xfrm_xdp_request_hold(struct xfrm_xdp_request *req,
+			   const struct xdp_buff *xdp, struct xfrm_state *x,
+			   struct net_device *dev);
+
+int xfrm_xdp_proc_init(struct net *net);
+void xfrm_xdp_proc_fini(struct net *net);
+int xfrm_xdp_pass_errno(enum xfrm_xdp_stat why);
+
+#endif /* _XFRM_XDP_INTERNAL_H */

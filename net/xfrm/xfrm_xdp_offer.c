@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Learning flows for XDP: an offer travels with the first packet of a flow.
+ *
+ * It must still be true at every point where the stack could have decided
+ * otherwise, and in the end the frame handed to the driver must be the one that
+ * the fast path would have made. A packet that is dropped, stolen, consumed or
+ * delivered locally never gets there.
+ */
+
+#include <linux/etherdevice.h>
+#include <linux/llist.h>
+#include <linux/workqueue.h>
+#include <net/ip.h>
+#include <net/neighbour.h>
+#include <net/route.h>
+#include <trace/events/xfrm_xdp.h>
+
+#include "xfrm_xdp_internal.h"
+
+/* Ethernet, IPv4 and ESP header. */
+#define XFRM_XDP_WIRE_LEN \
+	(ETH_HLEN + sizeof(struct iphdr) + sizeof(struct ip_esp_hdr))
+
+enum {
+	XFRM_XDP_OFFER_BOUND,		/* to a dst, in ip_forward() */
+	XFRM_XDP_OFFER_CLEAR,		/* unchanged, in xfrm_output() */
+	XFRM_XDP_OFFER_TAKEN,		/* in xmit_one(), by one skb */
+	XFRM_XDP_OFFER_REFUSED,		/* for all clones of the skb */
+};
+
+/**
+ * struct xfrm_xdp_offer - what may become a flow
+ * @refcnt: one for each skb extension, one while being learned
+ * @flags: XFRM_XDP_OFFER_*
+ * @xnet: netns
+ * @dst: bundle, once bound
+ * @neigh: next hop, once known
+ * @origin: the packet, for the flow
+ * @iph: IP header as XDP saw it
+ * @md: the record
+ * @wire: the frame sent, from the Ethernet to the ESP header
+ * @node: in the list of offers to be learned
+ */
+struct xfrm_xdp_offer {
+	refcount_t		refcnt;
+	unsigned long		flags;
+	struct xfrm_xdp_net	*xnet;
+	struct dst_entry	*dst;
+	struct neighbour	*neigh;
+	struct xfrm_xdp_origin	origin;
+	struct iphdr		iph;
+	struct xfrm_xdp_md	md;
+	u8			wire[XFRM_XDP_WIRE_LEN];
+	struct llist_node	node;
+};
+
+/* Offers whose packet was sent, until the transmit lock is free again. */
+struct xfrm_xdp_pending {
+	struct llist_head	offers;
+	struct work_struct	work;
+};
+
+static DEFINE_PER_CPU(struct xfrm_xdp_pending, xfrm_xdp_pending);
+
+DEFINE_STATIC_KEY_FALSE(xfrm_xdp_learning);
+EXPORT_SYMBOL_GPL(xfrm_xdp_learning);
+
+struct xfrm_xdp_offer *xfrm_xdp_offer_get(struct xfrm_xdp_offer *offer)
+{
+	refcount_inc(&offer->refcnt);
+	return offer;
+}
+
+void xfrm_xdp_offer_put(struct xfrm_xdp_offer *offer)
+{
+	if (!refcount_dec_and_test(&offer->refcnt))
+		return;
+
+	dst_release(offer->dst);
+	if (offer->neigh)
+		neigh_release(offer->neigh);
+	kfree(offer);
+}
+
+static struct xfrm_xdp_offer *xfrm_xdp_offer(const struct sk_buff *skb)
+{
+	const struct xfrm_xdp_ext *ext = skb_ext_find(skb, SKB_EXT_XFRM_XDP);
+
+	return ext->offer;
+}
+
+static void xfrm_xdp_refuse(struct xfrm_xdp_offer *offer,
+			    enum xfrm_xdp_stat why)
+{
+	if (test_and_set_bit(XFRM_XDP_OFFER_REFUSED, &offer->flags))
+		return;
+
+	xfrm_xdp_count(offer->xnet, why);
+	trace_xfrm_xdp_refuse(&offer->origin.tuple, offer->origin.iif, why);
+}
+
+/**
+ * xfrm_xdp_md_mac() - authenticate a record
+ * @xnet: netns
+ * @ifindex: receiving device
+ * @key: XFRM_XDP_KEY_LEN bytes
+ * @tuple: of the packet
+ *
+ * Metadata survives tunnels, and a remote host may write what looks like
+ * metadata. A record is only good for the netns, device and tuple it was made
+ * for.
+ *
+ * Return: the MAC.
+ */
+u64 xfrm_xdp_md_mac(const struct xfrm_xdp_net *xnet, u32 ifindex, const u8 *key,
+		    const struct xfrm_xdp_tuple *tuple)
+{
+	struct {
+		u8			key[XFRM_XDP_KEY_LEN];
+		struct xfrm_xdp_tuple	tuple;
+		u64			ifindex;
+	} input = { .tuple = *tuple, .ifindex = ifindex };
+
+	memcpy(input.key, key, sizeof(input.key));
+	return siphash(&input, sizeof(input), &xnet->secret);
+}
+
+/* The only reader of the record: whatever it says, it is gone afterwards. */
+void __xfrm_xdp_rcv(struct sk_buff *skb, struct net *net)
+{
+	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(net);
+	struct xfrm_xdp_tuple tuple;
+	struct xfrm_xdp_offer *offer;
+	struct xfrm_xdp_ext *ext;
+	struct xfrm_xdp_md md;
+
+	memcpy(&md, skb_metadata_end(skb) - sizeof(md), sizeof(md));
+	if (md.magic != XFRM_XDP_MD_MAGIC)
+		return;
+	skb_metadata_clear(skb);
+
+	if (!rcu_access_pointer(xnet->ops) ||
+	    md.ifindex != skb->dev->ifindex || secpath_exists(skb) ||
+	    !pskb_may_pull(skb, sizeof(struct iphdr) + 8) ||
+	    xfrm_xdp_parse(ip_hdr(skb), (void *)ip_hdr(skb) + skb->len,
+			   &tuple) ||
+	    md.mac != xfrm_xdp_md_mac(xnet, md.ifindex, md.key, &tuple)) {
+		xfrm_xdp_count(xnet, XFRM_XDP_NORECORD);
+		return;
+	}
+
+	offer = kzalloc(sizeof(*offer), GFP_ATOMIC | __GFP_NOWARN);
+	if (!offer)
+		goto no_memory;
+	ext = skb_ext_add(skb, SKB_EXT_XFRM_XDP);
+	if (!ext)
+		goto free;
+	ext->offer = offer;
+
+	refcount_set(&offer->refcnt, 1);
+	offer->xnet = xnet;
+	offer->md = md;
+	offer->iph = *ip_hdr(skb);
+	offer->origin.tuple = tuple;
+	offer->origin.iif = md.ifindex;
+	offer->origin.genid = atomic_read(&xnet->genid);
+	ether_addr_copy(offer->origin.dmac, eth_hdr(skb)->h_dest);
+	xfrm_xdp_count(xnet, XFRM_XDP_OFFER);
+	return;
+
+free:
+	kfree(offer);
+no_memory:
+	xfrm_xdp_count(xnet, XFRM_XDP_NOMEMORY);
+}
+
+static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
+					struct sk_buff *skb)
+{
+	const struct inet_skb_parm *cb = IPCB(skb);
+
+	if (skb->dev->ifindex != offer->origin.iif || secpath_exists(skb) ||
+	    cb->opt.optlen || cb->frag_max_size ||
+	    cb->flags & IPSKB_DOREDIRECT ||
+	    test_bit(XFRM_XDP_OFFER_BOUND, &offer->flags))
+		return XFRM_XDP_NOPACKET;
+
+	if (!skb_dst(skb)->xfrm)
+		return XFRM_XDP_NOPLAIN;
+
+	if (xfrm_decode_session(dev_net(skb->dev), skb, &offer->origin.fl,
+				AF_INET))
+		return XFRM_XDP_NOPACKET;
+
+	dst_hold(skb_dst(skb));
+	offer->dst = skb_dst(skb);
+	set_bit(XFRM_XDP_OFFER_BOUND, &offer->flags);
+	return 0;
+}
+
+void __xfrm_xdp_forward(struct sk_buff *skb)
+{
+	struct xfrm_xdp_offer *offer = xfrm_xdp_offer(skb);
+	enum xfrm_xdp_stat why;
+
+	why = xfrm_xdp_bind(offer, skb);
+	if (why)
+		xfrm_xdp_refuse(offer, why);
+}
+
+/* Is the packet, but for its TTL, the one that XDP saw? */
+static bool xfrm_xdp_unchanged(const struct xfrm_xdp_offer *offer,
+			       struct sk_buff *skb)
+{
+	struct xfrm_xdp_tuple tuple;
+	struct iphdr iph;
+
+	if (!pskb_may_pull(skb, sizeof(iph) + 8) ||
+	    xfrm_xdp_parse(ip_hdr(skb), (void *)ip_hdr(skb) + skb->len, &tuple))
+		return false;
+
+	iph = *ip_hdr(skb);
+	iph.check = offer->iph.check;
+	iph.ttl++;
+	return !memcmp(&iph, &offer->iph, sizeof(iph)) &&
+	       !memcmp(&tuple, &offer->origin.tuple, sizeof(tuple));
+}
+
+void __xfrm_xdp_clear(struct sk_buff *skb)
+{
+	struct xfrm_xdp_offer *offer = xfrm_xdp_offer(skb);
+
+	/* NAT, mangling and routing after NAT all show here. */
+	if (!test_bit(XFRM_XDP_OFFER_BOUND, &offer->flags) ||
+	    skb_dst(skb) != offer->dst ||
+	    !xfrm_xdp_unchanged(offer, skb) ||
+	    test_and_set_bit(XFRM_XDP_OFFER_CLEAR, &offer->flags))
+		xfrm_xdp_refuse(offer, XFRM_XDP_NOCLEAR);
+}
+
+void __xfrm_xdp_neigh(struct sk_buff *skb, struct neighbour *neigh)
+{
+	struct xfrm_xdp_offer *offer = xfrm_xdp_offer(skb);
+
+	if (!test_bit(XFRM_XDP_OFFER_CLEAR, &offer->flags))
+		return;
+
+	/* All segments of a GSO packet come by; they have one next hop. */
+	neigh_hold(neigh);
+	if (cmpxchg(&offer->neigh, NULL, neigh))
+		neigh_release(neigh);
+}
+
+/* The device has the frame, and the transmit lock is held. */
+void __xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct xfrm_xdp_offer *offer = xfrm_xdp_offer(skb);
+	struct xfrm_xdp_pending *pending;
+
+	/* Stacked devices transmit the frame again: the last one counts. */
+	if (!test_bit(XFRM_XDP_OFFER_CLEAR, &offer->flags) ||
+	    test_bit(XFRM_XDP_OFFER_REFUSED, &offer->flags) ||
+	    !READ_ONCE(offer->neigh) || dev != xfrm_dst_path(offer->dst)->dev ||
+	    test_and_set_bit(XFRM_XDP_OFFER_TAKEN, &offer->flags))
+		return;
+
+	if (skb_is_gso(skb) || skb_vlan_tag_present(skb) ||
+	    skb_headlen(skb) < XFRM_XDP_WIRE_LEN) {
+		xfrm_xdp_refuse(offer, XFRM_XDP_NOWIRE);
+		return;
+	}
+
+	memcpy(offer->wire, skb->data, XFRM_XDP_WIRE_LEN);
+	xfrm_xdp_offer_get(offer);
+	pending = this_cpu_ptr(&xfrm_xdp_pending);
+	llist_add(&offer->node, &pending->offers);
+	queue_work(system_bh_wq, &pending->work);
+}
+
+/* Is the frame that was sent the one that XDP would have made? Length, id,
+ * checksum and sequence number belong to the packet, not to the flow.
+ */
+static bool xfrm_xdp_wire_equal(const struct xfrm_xdp_offer *offer,
+				const struct xfrm_xdp_flow *flow)
+{
+	const struct ethhdr *eth = (const struct ethhdr *)offer->wire;
+	struct ip_esp_hdr esph;
+	struct iphdr sent, iph;
+
+	memcpy(&sent, offer->wire + ETH_HLEN, sizeof(sent));
+	memcpy(&esph, offer->wire + ETH_HLEN + sizeof(sent), sizeof(esph));
+
+	xfrm_xdp_outer_iph(&iph, &offer->iph, flow, offer->dst);
+	iph.tot_len = sent.tot_len;
+	iph.id = sent.id;
+	iph.check = sent.check;
+
+	return !memcmp(eth, (u8 *)offer->neigh->hh.hh_data + HH_DATA_OFF(ETH_HLEN),
+		       ETH_HLEN) &&
+	       !memcmp(&iph, &sent, sizeof(iph)) &&
+	       esph.spi == offer->dst->xfrm->id.spi;
+}
+
+static enum xfrm_xdp_stat xfrm_xdp_learn(struct xfrm_xdp_offer *offer)
+{
+	struct xfrm_xdp_net *xnet = offer->xnet;
+	const struct xfrm_xdp_ops *ops;
+	struct xfrm_xdp_flow *flow;
+	enum xfrm_xdp_stat why;
+	int err;
+
+	ops = rcu_dereference(xnet->ops);
+	if (!ops)
+		return XFRM_XDP_NOOPS;
+
+	why = xfrm_xdp_bypass_check(xnet->net, offer->origin.iif,
+				    xfrm_dst_path(offer->dst)->dev);
+	if (why)
+		return why;
+
+	flow = xfrm_xdp_flow_create(xnet, offer->dst, offer->neigh,
+				    &offer->origin, &why);
+	if (!flow)
+		return why;
+
+	if (!xfrm_xdp_wire_equal(offer, flow)) {
+		xfrm_xdp_flow_put(flow);
+		return XFRM_XDP_NOWIRE;
+	}
+
+	err = ops->flow_add(&offer->md, flow);
+	if (!err) {
+		xfrm_xdp_count(xnet, XFRM_XDP_LEARNED);
+		trace_xfrm_xdp_learn(flow);
+	}
+	xfrm_xdp_flow_put(flow);
+	return err ? XFRM_XDP_NOOPS : 0;
+}
+
+static void xfrm_xdp_learn_pending(struct work_struct *work)
+{
+	struct xfrm_xdp_offer *offer, *tmp;
+	struct xfrm_xdp_pending *pending;
+	struct llist_node *list;
+	enum xfrm_xdp_stat why;
+
+	pending = container_of(work, struct xfrm_xdp_pending, work);
+	list = llist_reverse_order(llist_del_all(&pending->offers));
+
+	rcu_read_lock();
+	llist_for_each_entry_safe(offer, tmp, list, node) {
+		why = xfrm_xdp_learn(offer);
+		if (why)
+			xfrm_xdp_refuse(offer, why);
+		xfrm_xdp_offer_put(offer);
+	}
+	rcu_read_unlock();
+}
+
+/* The netns goes: wait until its pending offers have been looked at. */
+static void __net_exit xfrm_xdp_offer_drain(struct list_head *exit_list)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		flush_work(&per_cpu(xfrm_xdp_pending, cpu).work);
+}
+
+static struct pernet_operations xfrm_xdp_offer_net_ops = {
+	.exit_batch	= xfrm_xdp_offer_drain,
+};
+
+static int __init xfrm_xdp_offer_init(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		INIT_WORK(&per_cpu(xfrm_xdp_pending, cpu).work,
+			  xfrm_xdp_learn_pending);
+
+	/* After the flows' own: the offers of a netns go before its flows. */
+	return register_pernet_subsys(&xfrm_xdp_offer_net_ops);
+}
+fs_initcall(xfrm_xdp_offer_init);

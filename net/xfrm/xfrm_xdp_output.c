@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Encrypt and forward one packet of a flow in XDP.
+ *
+ * Everything is checked before anything is touched: the packet either leaves
+ * exactly as the stack would have sent it, or is handed to the stack as it came.
+ */
+
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/netdevice.h>
+#include <linux/icmp.h>
+#include <net/arp.h>
+#include <net/dst.h>
+#include <net/inet_ecn.h>
+#include <net/neighbour.h>
+#include <net/route.h>
+#include <trace/events/xfrm_xdp.h>
+
+#include "xfrm_xdp_internal.h"
+
+/* The padding that every header cache has in front of an Ethernet header. */
+#define XFRM_XDP_HH_PAD		(HH_DATA_MOD - ETH_HLEN)
+
+/**
+ * struct xfrm_xdp_packet - what the checks found out about a packet
+ * @iph: inner IP header
+ * @len: length of the inner packet, without padding of the link layer
+ * @tail: length of the ESP trailer and ICV
+ * @link_len: length of the payload of the received frame
+ */
+struct xfrm_xdp_packet {
+	struct iphdr	*iph;
+	u32		len;
+	u32		tail;
+	u32		link_len;
+};
+
+/* The parts of a packet that @network begins and @end ends that select a flow;
+ * -EPROTO for what is no IPv4 packet that XDP could forward.
+ */
+static __always_inline int
+__xfrm_xdp_parse(const struct iphdr *iph, const void *end,
+		 struct xfrm_xdp_tuple *tuple)
+{
+	const void *l4 = iph + 1;
+	const struct icmphdr *icmp;
+	u32 len;
+
+	if (unlikely(l4 + 8 > end))
+		return -EPROTO;
+	/* version 4, no options */
+	if (unlikely(*(const u8 *)iph != 0x45))
+		return -EPROTO;
+	if (unlikely(iph->frag_off & htons(IP_MF | IP_OFFSET)))
+		return -EPROTO;
+
+	len = ntohs(iph->tot_len);
+	if (unlikely(len < sizeof(*iph) + 8 || (const void *)iph + len > end))
+		return -EPROTO;
+
+	tuple->saddr = iph->saddr;
+	tuple->daddr = iph->daddr;
+	tuple->protocol = iph->protocol;
+	tuple->dscp = iph->tos & ~INET_ECN_MASK;
+	tuple->reserved = 0;
+
+	switch (iph->protocol) {
+	case IPPROTO_UDP:
+	case IPPROTO_TCP:
+		tuple->ports = *(const __be32 *)l4;
+		return 0;
+	case IPPROTO_ICMP:
+		icmp = l4;
+		if (icmp->type != ICMP_ECHO && icmp->type != ICMP_ECHOREPLY)
+			return -EPROTO;
+		tuple->ports = htonl(icmp->type << 24 | icmp->code << 16 |
+				     ntohs(icmp->un.echo.id));
+		return 0;
+	}
+
+	return -EPROTO;
+}
+
+/**
+ * xfrm_xdp_parse() - take the tuple from an IPv4 packet
+ * @network: IP header
+ * @end: end of the readable data
+ * @tuple: result
+ *
+ * Return: 0, or -EPROTO for a packet that XDP does not forward: truncated, with
+ * options, a fragment, or of a protocol without flows.
+ */
+int xfrm_xdp_parse(const void *network, const void *end,
+		   struct xfrm_xdp_tuple *tuple)
+{
+	return __xfrm_xdp_parse(network, end, tuple);
+}
+
+static __always_inline bool xfrm_xdp_tuple_eq(const struct xfrm_xdp_tuple *a,
+					      const struct xfrm_xdp_tuple *b)
+{
+	return a->saddr == b->saddr && a->daddr == b->daddr &&
+	       a->ports == b->ports && a->protocol == b->protocol &&
+	       a->dscp == b->dscp;
+}
+
+/**
+ * xfrm_xdp_trailer_len() - length of padding, trailer and ICV
+ * @geometry: of the flow
+ * @len: length of the inner packet
+ *
+ * RFC 4303, 2.4; the same as esp_output() makes without TFC padding.
+ *
+ * Return: bytes needed behind the inner packet.
+ */
+u32 xfrm_xdp_trailer_len(const struct xfrm_xdp_geometry *geometry, u32 len)
+{
+	return ALIGN(len + 2, geometry->align) - (len + 2) + geometry->tail;
+}
+
+/**
+ * xfrm_xdp_outer_iph() - write the outer IPv4 header
+ * @top: where, @flow's header length and trailer around the inner packet
+ * @iph: inner header, TTL already decremented
+ * @flow: flow
+ * @dst: the flow's bundle; flow->dst may have gone meanwhile
+ *
+ * The same as xfrm4_tunnel_encap_add() and __ip_local_out() together. RFC 4301,
+ * 5.1.2.1; ECN by RFC 6040, DF copied unless the state says otherwise.
+ */
+void xfrm_xdp_outer_iph(struct iphdr *top, const struct iphdr *iph,
+			const struct xfrm_xdp_flow *flow,
+			const struct dst_entry *dst)
+{
+	u32 len = ntohs(iph->tot_len);
+
+	*top = flow->rewrite.iph;
+	if (flow->rewrite.ecn)
+		top->tos = INET_ECN_encapsulate(top->tos, iph->tos);
+	top->frag_off = iph->frag_off & flow->rewrite.df;
+	top->ttl = ip4_dst_hoplimit(xfrm_dst_child(dst));
+	top->tot_len = htons(flow->geometry.head + len +
+			     xfrm_xdp_trailer_len(&flow->geometry, len));
+	/* as ip_select_ident() does */
+	if (top->frag_off)
+		top->id = 0;
+	else
+		__ip_select_ident(flow->xnet->net, top, 1);
+	top->check = ip_fast_csum(top, sizeof(*top) / 4);
+}
+
+/* Is the next hop known? If it has to be confirmed, ask as the stack would. */
+static __always_inline bool xfrm_xdp_neigh_ok(struct neighbour *neigh)
+{
+	if (likely(READ_ONCE(neigh->nud_state) & NUD_CONNECTED))
+		return true;
+
+	return !neigh_event_send_probe(neigh, NULL, true);
+}
+
+/* May this packet take the flow? Touches nothing. */
+static __always_inline enum xfrm_xdp_stat
+xfrm_xdp_check(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
+	       struct dst_entry *dst, struct xfrm_xdp_packet *pkt)
+{
+	const struct net_device *in = xdp->rxq->dev;
+	const struct net_device *dev = flow->dev;
+	const struct ethhdr *eth = xdp->data;
+	struct xfrm_xdp_tuple tuple;
+	struct iphdr *iph;
+	u32 mtu;
+
+	/* The verdict was taken under another set of rules. */
+	if (unlikely(flow->genid != (u32)atomic_read(&flow->xnet->genid)))
+		return XFRM_XDP_PASSAUTH;
+
+	if (unlikely(in->ifindex != flow->iif ||
+		     !net_eq(dev_net(in), flow->xnet->net)))
+		return XFRM_XDP_PASSDEVICE;
+
+	/* Several buffers or packets, or a VLAN tag that is not in the frame. */
+	if (unlikely(xdp->flags & (XDP_FLAGS_HAS_FRAGS | XDP_FLAGS_INCOMPLETE)))
+		return XFRM_XDP_PASSBUFFER;
+
+	iph = (struct iphdr *)(eth + 1);
+	if (unlikely((void *)(iph + 1) > xdp->data_end ||
+		     eth->h_proto != flow->h_proto))
+		return XFRM_XDP_PASSHEADER;
+
+	if (unlikely(!ether_addr_equal(eth->h_dest, flow->dmac)))
+		return XFRM_XDP_PASSMAC;
+
+	if (unlikely(__xfrm_xdp_parse(iph, xdp->data_end, &tuple)))
+		return XFRM_XDP_PASSHEADER;
+
+	if (unlikely(!xfrm_xdp_tuple_eq(&tuple, &flow->tuple)))
+		return XFRM_XDP_PASSSELECTOR;
+
+	if (unlikely(ip_fast_csum(iph, sizeof(*iph) / 4)))
+		return XFRM_XDP_PASSCSUM;
+
+	if (unlikely(iph->ttl <= 1))
+		return XFRM_XDP_PASSTTL;
+
+	if (unlikely(!dst_check(dst, 0)))
+		return XFRM_XDP_PASSDST;
+
+	pkt->iph = iph;
+	pkt->len = ntohs(iph->tot_len);
+	pkt->link_len = xdp->data_end - (void *)iph;
+
+	/* ip_forward() asks the first, xfrm4_tunnel_check_size() the second. */
+	mtu = min(ip_dst_mtu_maybe_forward(dst, true), dst_mtu(dst));
+	if (unlikely(pkt->len > mtu))
+		return XFRM_XDP_PASSMTU;
+
+	if (unlikely(!xfrm_xdp_neigh_ok(flow->neigh)))
+		return XFRM_XDP_PASSNEIGH;
+
+	/* Redirecting must not fail after a sequence number was used. */
+	if (unlikely(!(dev->flags & IFF_UP) || !netif_carrier_ok(dev) ||
+		     !xfrm_xdp_can_send(dev, in)))
+		return XFRM_XDP_PASSTXDEV;
+
+	/* In front, redirecting needs a struct xdp_frame as well. */
+	pkt->tail = xfrm_xdp_trailer_len(&flow->geometry, pkt->len);
+	if (unlikely(xdp->data - flow->geometry.head - XFRM_XDP_HH_PAD <
+		     xdp->data_hard_start + sizeof(struct xdp_frame)))
+		return XFRM_XDP_PASSROOM;
+	if (unlikely((void *)iph + pkt->len + pkt->tail > xdp_data_hard_end(xdp)))
+		return XFRM_XDP_PASSROOM;
+
+	return 0;
+}
+
+/* Charge the packet to its state, in the order of xfrm_output_one(). Where the
+ * stack would refuse, nothing is changed: it shall refuse and count itself.
+ */
+static __always_inline bool xfrm_xdp_charge(struct xfrm_state *x, u32 len,
+					    u32 *seq)
+{
+	u32 seq_hi;
+
+	spin_lock(&x->lock);
+
+	if (unlikely(x->km.state != XFRM_STATE_VALID ||
+		     x->curlft.bytes >= x->lft.hard_byte_limit ||
+		     x->curlft.packets >= x->lft.hard_packet_limit))
+		goto refuse;
+
+	if (unlikely(xfrm_replay_oseq(x, seq, &seq_hi)))
+		goto refuse;
+
+	xfrm_state_check_expire(x);
+	if (xfrm_aevent_is_on(xs_net(x)))
+		xfrm_replay_notify(x, XFRM_REPLAY_UPDATE);
+
+	x->curlft.bytes += len;
+	x->curlft.packets++;
+	x->lastused = ktime_get_real_seconds();
+
+	spin_unlock(&x->lock);
+	return true;
+
+refuse:
+	spin_unlock(&x->lock);
+	return false;
+}
+
+/* What ip_rcv_core(), ip_forward(), __ip_local_out() and ip_finish_output2()
+ * count, and the policies' use time as xfrm_lookup_with_ifid() keeps it.
+ */
+static __always_inline void xfrm_xdp_mib(struct net *net,
+					 const struct xfrm_dst *xdst,
+					 const struct xfrm_xdp_packet *pkt,
+					 u32 out_len)
+{
+	time64_t now = ktime_get_real_seconds();
+	int i;
+
+	__IP_UPD_PO_STATS(net, IPSTATS_MIB_IN, pkt->link_len);
+	__IP_ADD_STATS(net,
+		       IPSTATS_MIB_NOECTPKTS + (pkt->iph->tos & INET_ECN_MASK),
+		       1);
+	__IP_INC_STATS(net, IPSTATS_MIB_OUTFORWDATAGRAMS);
+	__IP_INC_STATS(net, IPSTATS_MIB_OUTREQUESTS);
+	__IP_UPD_PO_STATS(net, IPSTATS_MIB_OUT, out_len);
+
+	for (i = 0; i < xdst->num_pols; i++) {
+		if (READ_ONCE(xdst->pols[i]->curlft.use_time) != now)
+			WRITE_ONCE(xdst->pols[i]->curlft.use_time, now);
+	}
+}
+
+/* Copy the neighbour's cached header, as neigh_hh_output() does. */
+static __always_inline void xfrm_xdp_link_header(const struct neighbour *neigh,
+						 void *network)
+{
+	const struct hh_cache *hh = &neigh->hh;
+	unsigned int seq;
+
+	do {
+		seq = read_seqbegin(&hh->hh_lock);
+		memcpy(network - HH_DATA_MOD, hh->hh_data, HH_DATA_MOD);
+	} while (read_seqretry(&hh->hh_lock, seq));
+}
+
+static noinline int xfrm_xdp_pass(const struct xfrm_xdp_flow *flow,
+				  const struct xdp_buff *xdp,
+				  enum xfrm_xdp_stat why)
+{
+	int err = xfrm_xdp_pass_errno(why);
+
+	/* An empty flow has no netns any more: the device has. */
+	xfrm_xdp_count(xfrm_xdp_pernet(dev_net(xdp->rxq->dev)), why);
+	trace_xfrm_xdp_pass(flow, xdp->rxq->dev, err);
+	return err;
+}
+
+/* Leave nothing of a frame that must not be sent, only a link layer header. */
+static void xfrm_xdp_consume(struct xdp_buff *xdp)
+{
+	xdp->data_end = xdp->data + ETH_HLEN;
+}
+
+/**
+ * xfrm_xdp_output() - encrypt a packet and make it ready to be redirected
+ * @xdp: packet, from the Ethernet header on
+ * @flow: flow that the program thinks it belongs to
+ *
+ * XDP context: softirq or BH off, RCU held. Takes the state's lock once, as
+ * xfrm_output_one() does.
+ *
+ * Return: index of the device to redirect to (> 0). 0 if the packet is the
+ * kernel's now and the program has to drop it: the cipher works on it and
+ * it is sent later, or the cipher failed. Negative if the packet is untouched
+ * and the stack has to take it:
+ *
+ * * -ENXIO: the flow is empty, its device or netns has gone
+ * * -EPERM: rules, queues or devices have changed since the flow was learned
+ * * -ESTALE: route, policy or state have changed, see bpf_xdp_xfrm_lookup()
+ * * -EXDEV: not the flow's receiving device
+ * * -EOPNOTSUPP: several buffers, GSO, or a VLAN tag that is not in the frame
+ * * -EADDRNOTAVAIL: not the flow's destination MAC
+ * * -EPROTO: not IPv4, options, fragment, wrong length
+ * * -EBADMSG: wrong IP header checksum
+ * * -ENOENT: not the flow's addresses, ports, protocol or DSCP
+ * * -ETIME: TTL is 1 or less
+ * * -EMSGSIZE: longer than the MTU
+ * * -EHOSTUNREACH: the next hop is not resolved
+ * * -ENETDOWN: the transmitting device is down or can't send from XDP
+ * * -ENOSPC: no room for headers or trailer
+ * * -ENOTBLK: memory that can't be held for an asynchronous cipher
+ * * -EBUSY: too many packets wait for an asynchronous cipher
+ * * -EKEYEXPIRED: state not valid, at a hard limit, or out of sequence numbers
+ */
+int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
+{
+	struct xfrm_xdp_request *req;
+	struct xfrm_xdp_packet pkt;
+	enum xfrm_xdp_stat why;
+	struct dst_entry *dst;
+	struct iphdr *top;
+	u32 seq, out_len;
+	bool no_meta;
+	int err;
+
+	dst = READ_ONCE(flow->dst);
+	if (unlikely(!dst))
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSDEAD);
+
+	why = xfrm_xdp_check(xdp, flow, dst, &pkt);
+	if (unlikely(why))
+		return xfrm_xdp_pass(flow, xdp, why);
+
+	if (flow->cipher.async && unlikely(!xfrm_xdp_request_room(xdp)))
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSMEMORY);
+
+	req = xfrm_xdp_request_get();
+	if (unlikely(!req))
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSBUSY);
+
+	if (unlikely(!xfrm_xdp_charge(dst->xfrm, pkt.len, &seq))) {
+		xfrm_xdp_request_put();
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSSTATE);
+	}
+
+	out_len = flow->geometry.head + pkt.len + pkt.tail;
+	xfrm_xdp_mib(flow->xnet->net, (struct xfrm_dst *)dst, &pkt, out_len);
+
+	/* From here on the packet is changed, and will not be passed. */
+	ip_decrease_ttl(pkt.iph);
+	top = (void *)pkt.iph - flow->geometry.head;
+	xfrm_xdp_outer_iph(top, pkt.iph, flow, dst);
+	xfrm_xdp_link_header(flow->neigh, top);
+
+	no_meta = xdp_data_meta_unsupported(xdp);
+	xdp->data = (void *)top - ETH_HLEN;
+	xdp->data_end = (void *)top + out_len;
+	xdp->data_meta = xdp->data + no_meta;
+
+	err = flow->type->output(flow, dst->xfrm, pkt.iph, pkt.len, seq, req);
+	if (likely(!err)) {
+		xfrm_xdp_request_put();
+		xfrm_xdp_count(flow->xnet, XFRM_XDP_OUTPUT);
+		return flow->ifindex;
+	}
+
+	if (err == -EINPROGRESS) {
+		xfrm_xdp_request_hold(req, xdp, dst->xfrm, flow->dev);
+	} else {
+		XFRM_INC_STATS(flow->xnet->net, LINUX_MIB_XFRMOUTSTATEPROTOERROR);
+		xfrm_xdp_count(flow->xnet, XFRM_XDP_OUTPUTERROR);
+	}
+	xfrm_xdp_request_put();
+	xfrm_xdp_consume(xdp);
+	return 0;
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Cipher requests of XFRM for XDP.
+ *
+ * Nothing is allocated per packet: each CPU has one request at hand. Whether a
+ * call goes asynchronous is known only after it (the simd wrapper of x86 does
+ * when the FPU is taken, or while earlier requests are queued). Then memory,
+ * state and device are held, the request is replaced, and the packet is sent
+ * from the completion.
+ */
+
+#include <linux/local_lock.h>
+#include <linux/mm.h>
+#include <linux/poison.h>
+#include <net/page_pool/helpers.h>
+
+#include "xfrm_xdp_internal.h"
+
+#define XFRM_XDP_IN_FLIGHT_MAX	1024
+
+enum {
+	XFRM_XDP_REQUEST_HELD = 1,	/* xfrm_xdp_request_hold() was there */
+	XFRM_XDP_REQUEST_DONE,		/* xfrm_xdp_request_done() was there */
+};
+
+struct xfrm_xdp_requests {
+	local_lock_t		bh_lock;
+	struct xfrm_xdp_request	*req;
+};
+
+static DEFINE_PER_CPU(struct xfrm_xdp_requests, xfrm_xdp_requests) = {
+	.bh_lock = INIT_LOCAL_LOCK(bh_lock),
+};
+
+static atomic_t xfrm_xdp_in_flight = ATOMIC_INIT(0);
+
+static struct xfrm_xdp_request *xfrm_xdp_request_alloc(gfp_t gfp)
+{
+	return kzalloc(sizeof(struct xfrm_xdp_request) + XFRM_XDP_REQSIZE, gfp);
+}
+
+/**
+ * xfrm_xdp_request_get() - take this CPU's request
+ *
+ * Nothing between this and xfrm_xdp_request_put() may run an XDP program. BH
+ * off.
+ *
+ * Return: the request, or NULL, and then there is nothing to put.
+ */
+struct xfrm_xdp_request *xfrm_xdp_request_get(void)
+{
+	struct xfrm_xdp_request *req;
+
+	local_lock_nested_bh(&xfrm_xdp_requests.bh_lock);
+	req = __this_cpu_read(xfrm_xdp_requests.req);
+	if (likely(req))
+		return req;
+
+	/* The last one went asynchronous. */
+	if (atomic_read(&xfrm_xdp_in_flight) < XFRM_XDP_IN_FLIGHT_MAX)
+		req = xfrm_xdp_request_alloc(GFP_ATOMIC | __GFP_NOWARN);
+	__this_cpu_write(xfrm_xdp_requests.req, req);
+	if (!req)
+		local_unlock_nested_bh(&xfrm_xdp_requests.bh_lock);
+	return req;
+}
+
+/**
+ * xfrm_xdp_request_put() - end of xfrm_xdp_request_get()
+ */
+void xfrm_xdp_request_put(void)
+{
+	local_unlock_nested_bh(&xfrm_xdp_requests.bh_lock);
+}
+
+static struct page *xfrm_xdp_page(const struct xdp_buff *xdp)
+{
+	return virt_to_head_page(xdp->data_hard_start);
+}
+
+static bool xfrm_xdp_page_is_pp(const struct page *page)
+{
+	return (page->pp_magic & ~0x3UL) == PP_SIGNATURE;
+}
+
+/**
+ * xfrm_xdp_request_room() - can the memory of a packet be held?
+ * @xdp: packet
+ *
+ * Memory of an AF_XDP socket belongs to user space, and a slab object can't be
+ * held by a reference to its page.
+ *
+ * Return: true if xfrm_xdp_request_hold() can be called for it.
+ */
+bool xfrm_xdp_request_room(const struct xdp_buff *xdp)
+{
+	return xdp->rxq->mem.type != MEM_TYPE_XSK_BUFF_POOL &&
+	       !PageSlab(xfrm_xdp_page(xdp));
+}
+
+static void xfrm_xdp_request_send(struct xfrm_xdp_request *req)
+{
+	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(dev_net(req->dev));
+	struct net_device *dev = req->dev;
+	struct sk_buff *skb;
+
+	skb = alloc_skb(LL_RESERVED_SPACE(dev) + req->len, GFP_ATOMIC);
+	if (!skb)
+		goto lost;
+
+	skb_reserve(skb, LL_RESERVED_SPACE(dev) - ETH_HLEN);
+	skb_put_data(skb, req->frame, req->len);
+	skb->dev = dev;
+	skb->protocol = htons(ETH_P_IP);
+	skb_reset_mac_header(skb);
+	skb_set_network_header(skb, ETH_HLEN);
+	if (dev_queue_xmit(skb))
+		goto lost;
+
+	xfrm_xdp_count(xnet, XFRM_XDP_OUTPUT);
+	xfrm_xdp_count(xnet, XFRM_XDP_OUTPUTASYNC);
+	return;
+
+lost:
+	xfrm_xdp_count(xnet, XFRM_XDP_OUTPUTLOST);
+}
+
+static void xfrm_xdp_request_finish(struct xfrm_xdp_request *req)
+{
+	struct net *net = dev_net(req->dev);
+
+	if (likely(!req->err)) {
+		xfrm_xdp_request_send(req);
+	} else {
+		XFRM_INC_STATS(net, LINUX_MIB_XFRMOUTSTATEPROTOERROR);
+		xfrm_xdp_count(xfrm_xdp_pernet(net), XFRM_XDP_OUTPUTERROR);
+	}
+
+	if (xfrm_xdp_page_is_pp(req->page))
+		page_pool_put_full_page(req->page->pp, req->page, false);
+	else
+		put_page(req->page);
+	xfrm_state_put(req->x);
+	netdev_put(req->dev, &req->tracker);
+	kfree(req);
+	atomic_dec(&xfrm_xdp_in_flight);
+}
+
+/**
+ * xfrm_xdp_request_hold() - a cipher call went asynchronous: hold what it needs
+ * @req: this CPU's request, which is no longer this CPU's from now on
+ * @xdp: packet, xfrm_xdp_request_room() was true for it
+ * @x: state
+ * @dev: transmitting device
+ *
+ * Under RCU, BH off, and between request_get() and request_put(). The cipher
+ * may already be done.
+ */
+void xfrm_xdp_request_hold(struct xfrm_xdp_request *req,
+			   const struct xdp_buff *xdp, struct xfrm_state *x,
+			   struct net_device *dev)
+{
+	__this_cpu_write(xfrm_xdp_requests.req, NULL);
+	atomic_inc(&xfrm_xdp_in_flight);
+
+	req->frame = xdp->data;
+	req->len = xdp->data_end - xdp->data;
+	req->page = xfrm_xdp_page(xdp);
+	if (xfrm_xdp_page_is_pp(req->page))
+		page_pool_ref_page(req->page);
+	else
+		get_page(req->page);
+	/* The bundle holds both until the end of this RCU section. */
+	xfrm_state_hold(x);
+	req->x = x;
+	netdev_hold(dev, &req->tracker, GFP_ATOMIC);
+	req->dev = dev;
+
+	if (atomic_xchg(&req->state, XFRM_XDP_REQUEST_HELD) ==
+	    XFRM_XDP_REQUEST_DONE)
+		xfrm_xdp_request_finish(req);
+}
+
+/**
+ * xfrm_xdp_request_done() - completion of an asynchronous cipher call
+ * @data: request
+ * @err: result; -EINPROGRESS only says that a backlog moved on
+ *
+ * BH off.
+ */
+void xfrm_xdp_request_done(void *data, int err)
+{
+	struct xfrm_xdp_request *req = data;
+
+	if (err == -EINPROGRESS)
+		return;
+
+	req->err = err;
+	if (atomic_xchg(&req->state, XFRM_XDP_REQUEST_DONE) ==
+	    XFRM_XDP_REQUEST_HELD)
+		xfrm_xdp_request_finish(req);
+}
+EXPORT_SYMBOL_GPL(xfrm_xdp_request_done);
+
+static int __init xfrm_xdp_request_init(void)
+{
+	struct xfrm_xdp_request *req;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		req = xfrm_xdp_request_alloc(GFP_KERNEL);
+		if (!req)
+			return -ENOMEM;
+		per_cpu(xfrm_xdp_requests.req, cpu) = req;
+	}
+
+	return 0;
+}
+subsys_initcall(xfrm_xdp_request_init);

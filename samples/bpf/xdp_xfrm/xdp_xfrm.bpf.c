@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The forwarding fast path of an IPsec gateway.
+ *
+ * A packet whose flow is in the map is encrypted and sent by
+ * bpf_xdp_xfrm_output(). All others go to the stack, with a record that asks it
+ * to learn the flow; see xdp_xfrm_learn.bpf.c.
+ */
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <stdbool.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "xdp_xfrm_bpf.h"
+
+#define EPERM	1
+#define ENXIO	6
+#define ESTALE	116
+
+#define DSCP_MASK	0xfc
+#define ICMP_ECHOREPLY	0
+#define ICMP_ECHO	8
+
+struct bpf_xdp_xfrm_opts {
+	__s32	error;
+	__u32	mark;
+	__u32	if_id;
+	__u32	reserved;
+};
+
+struct icmp_echo {
+	__u8	type;
+	__u8	code;
+	__be16	checksum;
+	__be16	id;
+};
+
+extern int bpf_xdp_xfrm_offer(struct xdp_md *ctx, const void *key,
+			      __u32 key__sz) __ksym;
+extern int bpf_xdp_xfrm_output(struct xdp_md *ctx,
+			       xfrm_xdp_flow_t *flow) __ksym;
+extern xfrm_xdp_flow_t *
+bpf_xdp_xfrm_lookup(struct xdp_md *ctx, xfrm_xdp_flow_t *flow__nullable,
+		    struct bpf_xdp_xfrm_opts *opts, __u32 opts__sz) __ksym;
+
+/* Take the key from the packet. It is only a hint: the kernel compares the
+ * packet with the flow itself. Returns false for what XDP never forwards.
+ */
+static __always_inline bool parse(struct xdp_md *ctx, struct xdp_xfrm_key *key)
+{
+	void *end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	struct iphdr *iph = (void *)(eth + 1);
+	struct icmp_echo *icmp = (void *)(iph + 1);
+	__be32 *ports = (void *)(iph + 1);
+
+	if ((void *)ports + 8 > end || eth->h_proto != bpf_htons(ETH_P_IP) ||
+	    iph->version != 4 || iph->ihl != 5)
+		return false;
+
+	key->ifindex = ctx->ingress_ifindex;
+	key->saddr = iph->saddr;
+	key->daddr = iph->daddr;
+	key->protocol = iph->protocol;
+	key->dscp = iph->tos & DSCP_MASK;
+
+	switch (iph->protocol) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+		key->ports = *ports;
+		return true;
+	case IPPROTO_ICMP:
+		if (icmp->type != ICMP_ECHO && icmp->type != ICMP_ECHOREPLY)
+			return false;
+		key->ports = bpf_htonl(icmp->type << 24 | icmp->code << 16 |
+				       bpf_ntohs(icmp->id));
+		return true;
+	}
+
+	return false;
+}
+
+static __always_inline void drop_flow(struct xdp_xfrm_value *value,
+				      struct xdp_xfrm_key *key)
+{
+	xfrm_xdp_flow_t *old;
+
+	/* Deleting the entry need not free the flow: take it out first. */
+	old = bpf_kptr_xchg(&value->flow, NULL);
+	if (old)
+		bpf_xfrm_xdp_flow_release(old);
+	bpf_map_delete_elem(&xdp_xfrm_flows, key);
+}
+
+/* Route, policy or state have changed: ask XFRM again, use what it says. */
+static __always_inline int output_again(struct xdp_md *ctx,
+					struct xdp_xfrm_value *value,
+					xfrm_xdp_flow_t *stale)
+{
+	struct bpf_xdp_xfrm_opts opts = {};
+	xfrm_xdp_flow_t *flow, *old;
+	int ret;
+
+	flow = bpf_xdp_xfrm_lookup(ctx, stale, &opts, sizeof(opts));
+	if (!flow)
+		return -ESTALE;
+
+	ret = bpf_xdp_xfrm_output(ctx, flow);
+	old = bpf_kptr_xchg(&value->flow, flow);
+	if (old)
+		bpf_xfrm_xdp_flow_release(old);
+	return ret;
+}
+
+SEC("xdp")
+int xdp_xfrm(struct xdp_md *ctx)
+{
+	__u32 len = ctx->data_end - ctx->data;
+	struct xdp_xfrm_value *value;
+	struct xdp_xfrm_key key = {};
+	xfrm_xdp_flow_t *flow;
+	int ret;
+
+	if (!parse(ctx, &key))
+		return XDP_PASS;
+
+	value = bpf_map_lookup_elem(&xdp_xfrm_flows, &key);
+	if (!value)
+		goto offer;
+	flow = value->flow;
+	if (!flow)
+		goto offer;
+
+	ret = bpf_xdp_xfrm_output(ctx, flow);
+	if (ret == -ESTALE)
+		ret = output_again(ctx, value, flow);
+
+	if (ret > 0) {
+		__sync_fetch_and_add(&value->packets, 1);
+		__sync_fetch_and_add(&value->bytes, len);
+		return bpf_redirect(ret, 0);
+	}
+	if (!ret)
+		return XDP_DROP;
+	if (ret != -ESTALE && ret != -EPERM && ret != -ENXIO)
+		return XDP_PASS;
+
+	drop_flow(value, &key);
+offer:
+	bpf_xdp_xfrm_offer(ctx, &key, sizeof(key));
+	return XDP_PASS;
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _XDP_XFRM_BPF_H
+#define _XDP_XFRM_BPF_H
+
+/* The flow map, and the kernel functions that work on flows. */
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "xdp_xfrm.h"
+
+#ifndef __kptr
+#define __kptr __attribute__((btf_type_tag("kptr")))
+#endif
+#ifndef __ksym
+#define __ksym __attribute__((section(".ksyms")))
+#endif
+
+struct xfrm_xdp_flow {
+	int	ifindex;
+} __attribute__((preserve_access_index));
+
+/* clang 14 loses the tag of a pointer to a plain struct */
+typedef struct xfrm_xdp_flow xfrm_xdp_flow_t;
+
+/**
+ * struct xdp_xfrm_value - value of the flow map
+ * @flow: the kernel's flow, NULL once it was dropped
+ * @packets: sent by XDP
+ * @bytes: of these packets, inner length with Ethernet header
+ */
+struct xdp_xfrm_value {
+	xfrm_xdp_flow_t __kptr	*flow;
+	__u64			packets;
+	__u64			bytes;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, XDP_XFRM_MAX_FLOWS);
+	__type(key, struct xdp_xfrm_key);
+	__type(value, struct xdp_xfrm_value);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} xdp_xfrm_flows SEC(".maps");
+
+extern xfrm_xdp_flow_t *
+bpf_xfrm_xdp_flow_acquire(xfrm_xdp_flow_t *flow) __ksym;
+extern void bpf_xfrm_xdp_flow_release(xfrm_xdp_flow_t *flow) __ksym;
+
+#endif /* _XDP_XFRM_BPF_H */
