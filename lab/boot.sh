@@ -46,10 +46,13 @@ shift
 case $kernel in
 test | bench) image=$linux/$kernel/arch/x86/boot/bzImage ;;
 base) image=$base/bench/arch/x86/boot/bzImage ;;
-*) image=$kernel ;;
+*) image=$(realpath -m "$kernel") ;;
 esac
 [[ -f $image ]] || die "no kernel $image; run make kernel (test), make bench (bench, base)"
 name=${name:-$(basename "$kernel")}
+# two guests of one name at once would write one log
+exec 8>"$build/.lock.boot.$name"
+flock -n 8 || name=$name.$$
 console=$log/$name.console
 
 # kvm_works: a kernel really got to its root file system within 10 s
@@ -95,7 +98,8 @@ for dir in /etc /tmp /root /home; do
 	args+=(--overlay-rwdir "$dir")
 done
 for option in rootflags=version=9p2000.L,trans=virtio,access=any,cache=loose,msize=262144 \
-	"lab_modules=${image%/arch/*}/modules" nokaslr printk.devkmsg=on ignore_loglevel "${kernel_args[@]}"; do
+	"lab_modules=${image%/arch/*}/modules" nokaslr printk.devkmsg=on ignore_loglevel \
+	fb_tunnels=none bonding.max_bonds=0 dummy.numdummies=0 ifb.numifbs=0 "${kernel_args[@]}"; do
 	args+=(--kopt "$option")
 done
 args+=("${qemu_args[@]/#/--qemu-opt=}")

@@ -71,3 +71,11 @@ patches() {
 touched() {
 	sed -n 's,^+++ b/\([^[:space:]]*\).*,\1,p' "$top/patches/$1" | sort -u
 }
+
+# quilt_series: the patches with a diff; quilt chokes on those that only add overlay files
+quilt_series() {
+	local patch
+	while read -r patch; do
+		[[ -z $(touched "$patch") ]] || printf '%s\n' "$patch"
+	done < <(patches)
+}

@@ -37,7 +37,7 @@ refresh() {
 	rsync -a --delete --prune-empty-dirs \
 		--include-from="$build/selftests.wanted" \
 		--include '/progs/*.h' --exclude '/progs/*' --exclude '/prog_tests/*' \
-		--include '/*.[ch]' --include '/*.sh' --include '/*.map' --include '/Makefile*' --include '/config*' \
+		--include '/*.[ch]' --include '/*.sh' --include '/*.map' --include '/*.ld' --include '/Makefile*' --include '/config*' \
 		--include '/bpf_test*/' --include '/bpf_test*/*.[ch]' --include '/bpf_test*/Makefile' \
 		--include '/progs/' --include '/prog_tests/' --include '/map_tests/' --include '/verifier/' \
 		--filter 'P *' --exclude '*' "$tests/" "$bpf/"
@@ -51,5 +51,5 @@ step "building the BPF selftests" "$log/selftests.log" \
 	make -C "$bpf" "-j$(nproc)" test_progs LSKELS= LSKELS_EXTRA= LINKED_SKELS= feature-llvm=0 \
 	CLANG=clang-19 LLC=llc-19 LLVM_STRIP=llvm-strip-19 LLVM_OBJCOPY=llvm-objcopy-19 LLD=lld-19 LLVM_CONFIG=llvm-config-19 \
 	"CC=ccache gcc" "HOSTCC=ccache gcc" \
-	"VMLINUX_BTF=$linux/test/vmlinux" "KDIR=$linux/test" "O=$linux/test"
+	"VMLINUX_BTF=$linux/test/vmlinux" "KDIR=$linux/test" "GENDIR=$linux/test/include/generated"
 printf '%s\n' "$stamp" >"$copy/built"

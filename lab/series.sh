@@ -121,7 +121,7 @@ accepted() {
 	while read -r type pattern reason; do
 		[[ -n $reason ]] || continue
 		# shellcheck disable=SC2053
-		[[ $1 == *:"$type": * && $1 == $pattern* ]] && return
+		[[ $1 == *":$type: "* && $1 == $pattern* ]] && return
 	done < <(sed '/^#/d' "$lab/checkpatch.accepted")
 	return 1
 }

@@ -26,7 +26,7 @@ copy() {
 # Stage the changed files alone: the patched ones, then the overlay
 stage() {
 	local patch file
-	rm -rf "$build/stage"
+	rm -rf "$build/stage" "$build/stage.pc"
 	mkdir -p "$build/stage"
 	while read -r patch; do
 		[[ -f $top/patches/$patch ]] ||
@@ -37,16 +37,17 @@ stage() {
 				"$pristine/$file" "$build/stage/$file"
 		done < <(touched "$patch")
 	done < <(patches)
-	if [[ -n $(patches) ]]; then
+	quilt_series >"$build/stage.series"
+	if [[ -s $build/stage.series ]]; then
 		(cd "$build/stage" &&
-			QUILT_PC="$build/stage.pc" QUILT_PATCHES="$top/patches" \
+			QUILT_PC="$build/stage.pc" QUILT_PATCHES="$top/patches" QUILT_SERIES="$build/stage.series" \
 				quilt --quiltrc=- push -a --fuzz=0 -q) >"$log/patch.log" 2>&1 || {
 			tail -n 20 "$log/patch.log" >&2
 			die "patches/series does not apply to $source_package, see build/log/patch.log"
 		}
 	fi
 	overlay_files | rsync -rp --files-from=- "$top/" "$build/stage/"
-	rm -rf "$build/stage.pc"
+	rm -rf "$build/stage.pc" "$build/stage.series"
 	(cd "$build/stage" && find . -type f -printf '%P\n' | sort) >"$build/changed.new"
 }
 

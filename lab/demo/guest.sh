@@ -13,6 +13,10 @@ XDP_XFRM=$2
 run=/run/demo
 port=8080
 jobs=()
+# veth runs the gateways on the sender's CPU, and two CPUs take the packets of
+# one SA further out of order than a replay window bears. A NIC would keep a
+# flow on one queue; here all traffic starts on one CPU.
+one_cpu=(taskset -c 0)
 
 die()
 {
@@ -30,29 +34,31 @@ finish()
 {
 	((!${#jobs[@]})) || kill "${jobs[@]}" 2>/dev/null || true
 	wait
-	cp "$run"/*/charon.log "$out" 2>/dev/null || true
+	for ns in "$NS_G1" "$NS_G2"; do
+		cp "$run/$ns/charon.log" "$out/charon-$ns.log" 2>/dev/null || true
+	done
 	[[ $XDP_XFRM == none ]] || fast_path_down >/dev/null 2>&1 || true
 	topology_down
 }
 
-# await WHAT COMMAND...: until COMMAND succeeds, 20 s at most
+# await WHAT COMMAND...: until COMMAND succeeds, 30 s at most
 await()
 {
-	local what=$1 end=$((SECONDS + 20))
+	local what=$1 end=$((SECONDS + 30))
 	shift
 	while ((SECONDS < end)); do
 		"$@" >/dev/null 2>&1 && return
 		sleep 0.1
 	done
-	die "$what did not come up within 20 s, see build/demo/"
+	die "$what did not come up within 30 s, see build/demo/"
 }
 
-# background LOG COMMAND...
+# background LOG NS COMMAND...: not through in_ns, $! has to be the command
 background()
 {
-	local file=$1
-	shift
-	"$@" >"$file" 2>&1 </dev/null &
+	local file=$1 ns=$2
+	shift 2
+	nsenter "--net=/var/run/netns/$ns" -- "$@" >"$file" 2>&1 </dev/null &
 	jobs+=($!)
 }
 
@@ -79,8 +85,8 @@ charon_up()
 			-e "s,@LOCAL_NET@,$4,; s,@REMOTE_NET@,$5,; s,@SECRET@,$secret," \
 			"$here/$file" >"$dir/$file"
 	done
-	background "$out/charon-$1.err" env "STRONGSWAN_CONF=$dir/strongswan.conf" \
-		nsenter "--net=/var/run/netns/$1" -- charon-systemd
+	background "$out/charon-$1.err" "$1" \
+		env "STRONGSWAN_CONF=$dir/strongswan.conf" charon-systemd
 	await "charon of $1" test -S "$dir/charon.vici"
 	control "$1" --load-all --file "$dir/swanctl.conf" >"$out/swanctl-$1.log" 2>&1 ||
 		die "charon of $1 took no configuration, see build/demo/swanctl-$1.log"
@@ -92,10 +98,10 @@ fetch()
 	local name=$1 server=$2 address=$3 client=$4
 	mkdir "$run/$name"
 	head -c "$5" /dev/urandom >"$run/$name/file"
-	background "$out/httpd-$name.log" in_ns "$server" \
-		busybox httpd -f -p "$address:$port" -h "$run/$name"
+	background "$out/httpd-$name.log" "$server" \
+		"${one_cpu[@]}" busybox httpd -f -p "$address:$port" -h "$run/$name"
 	await "the HTTP server of $server" listens "$server" "$port"
-	in_ns "$client" curl -sS --max-time 60 -o "$run/$name/copy" "http://$address:$port/file"
+	in_ns "$client" "${one_cpu[@]}" curl -sS --max-time 60 -o "$run/$name/copy" "http://$address:$port/file"
 	sha256sum "$run/$name/file" "$run/$name/copy" | cut -d' ' -f1 | xargs echo "$name" "$5" >>"$out/sha256"
 }
 
@@ -104,10 +110,10 @@ iperf()
 {
 	local name=$1 server
 	shift
-	background "$out/iperf3-server.log" in_ns "$NS_B" iperf3 -s -1
+	background "$out/iperf3-server-$name.log" "$NS_B" "${one_cpu[@]}" iperf3 -s -1
 	server=${jobs[-1]}
 	await "the iperf3 server" listens "$NS_B" 5201
-	in_ns "$NS_A" timeout 60 iperf3 -c "$IP_B" -J "$@" >"$out/iperf3-$name.json"
+	in_ns "$NS_A" "${one_cpu[@]}" timeout 60 iperf3 -c "$IP_B" -J "$@" >"$out/iperf3-$name.json"
 	wait "$server" || true
 	unset 'jobs[-1]'
 }
@@ -117,9 +123,25 @@ settled()
 {
 	local seen
 	seen=$(for ns in "$NS_G1" "$NS_G2"; do
-		ip -n "$ns" -s xfrm state | sed -n -e '/^src/p' -e 's/.*, \([0-9]*\)(packets)/\1/p' | paste - - | sort
+		ip -n "$ns" -s xfrm state | sed -n -e '/^src/p' -e 's/.*, \([0-9]*\)(packets)/\1/p' | paste - -
 	done | sort -u | wc -l)
 	((seen == 2))
+}
+
+# frames: what the device between the gateways sent and received so far
+frames()
+{
+	ip -n "$NS_G2" -s -j link show dev wan0 |
+		jq '.[].stats64 | .rx.packets + .tx.packets'
+}
+
+# quiet: no frame for longer than the 1 s that tcpdump leaves frames in its buffer
+quiet()
+{
+	local before
+	before=$(frames)
+	sleep 1.2
+	[[ $(frames) == "$before" ]]
 }
 
 mkdir -p "$run"
@@ -133,8 +155,9 @@ topology_up
 for ns in "$NS_A" "$NS_B"; do
 	in_ns "$ns" sysctl -qw 'net.ipv4.tcp_rmem=4096 65536 131072' 'net.ipv4.tcp_wmem=4096 65536 131072'
 done
-background "$out/tcpdump.log" in_ns "$NS_G2" \
-	tcpdump -n -Z root -i wan0 -s 0 -B 65536 -w "$run/wan.pcap"
+background "$out/tcpdump.log" "$NS_G2" \
+	tcpdump -n -Z root -i wan0 -s 0 -B 65536 -w "$run/wan.pcap" \
+	"not (net $NET_A or net $NET_B)"
 tcpdump=${jobs[-1]}
 await tcpdump grep -q 'listening on' "$out/tcpdump.log"
 
@@ -150,7 +173,7 @@ if [[ $XDP_XFRM != none ]]; then
 fi
 
 say "ping A to B"
-in_ns "$NS_A" ping -q -c 20 -i 0.05 "$IP_B" >"$out/ping"
+in_ns "$NS_A" "${one_cpu[@]}" ping -q -c 20 -i 0.05 "$IP_B" >"$out/ping"
 say "iperf3 UDP A to B"
 iperf udp -u -l 256 -b 4M -k "$UDP_PACKETS"
 say "iperf3 TCP A to B"
@@ -162,6 +185,8 @@ fetch B-to-A "$NS_B" "$IP_B" "$NS_A" "$FILE_BYTES"
 
 say "collecting"
 await "the last packet" settled
+await "a quiet wire" quiet
+frames >"$out/wire-frames"
 kill "$tcpdump"
 wait "$tcpdump" || true
 for ns in "$NS_G1" "$NS_G2"; do
@@ -170,6 +195,7 @@ for ns in "$NS_G1" "$NS_G2"; do
 	control "$ns" --list-sas >"$out/sas-$ns"
 done
 if [[ $XDP_XFRM != none ]]; then
+	in_ns "$NS_G1" "$XDP_XFRM" stats >"$out/stats"
 	fast_path_json stats >"$out/stats.json"
 	fast_path_json flows >"$out/flows.json"
 fi

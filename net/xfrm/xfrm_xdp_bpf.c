@@ -301,11 +301,13 @@ bpf_xdp_xfrm_lookup(struct xdp_md *ctx, struct xfrm_xdp_flow *flow__nullable,
 		return NULL;
 	}
 
+	rcu_read_lock();
 	if (flow__nullable)
 		flow = xfrm_xdp_lookup_again(xdp, xnet, flow__nullable);
 	else
 		flow = xfrm_xdp_lookup_new(xdp, xnet, READ_ONCE(opts->mark),
 					   READ_ONCE(opts->if_id));
+	rcu_read_unlock();
 	if (IS_ERR(flow)) {
 		opts->error = PTR_ERR(flow);
 		return NULL;
@@ -344,6 +346,7 @@ __bpf_kfunc void bpf_xfrm_xdp_flow_release_dtor(void *flow)
 {
 	xfrm_xdp_flow_put(flow);
 }
+
 CFI_NOSEAL(bpf_xfrm_xdp_flow_release_dtor);
 
 __bpf_kfunc_end_defs();

@@ -307,7 +307,10 @@ static void __net_exit xfrm_xdp_net_exit_batch(struct list_head *exit_list)
 			xfrm_xdp_bucket_empty(xnet, &xnet->bucket[i], NULL);
 	}
 
-	/* Flows being freed in this moment may be about to take a lock. */
+	/* Programs of other netns may still be looking at these flows, and
+	 * flows being freed in this moment may be about to take a lock.
+	 */
+	synchronize_rcu();
 	rcu_barrier();
 
 	list_for_each_entry(net, exit_list, exit_list) {

@@ -19,7 +19,7 @@
  * @flows: flows, linked by their node
  */
 struct xfrm_xdp_bucket {
-	spinlock_t		lock;
+	spinlock_t		lock; /* protects flows */
 	struct hlist_head	flows;
 };
 

@@ -202,7 +202,8 @@ xfrm_xdp_check(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
 	if (unlikely(iph->ttl <= 1))
 		return XFRM_XDP_PASSTTL;
 
-	if (unlikely(!dst_check(dst, 0)))
+	/* A dead neighbour may look connected, but the stack has another. */
+	if (unlikely(!dst_check(dst, 0) || READ_ONCE(flow->neigh->dead)))
 		return XFRM_XDP_PASSDST;
 
 	pkt->iph = iph;

@@ -75,18 +75,6 @@ netns_up()
 	ip -n "$ns" link set lo up
 }
 
-# one_core NS CPU: the stack of a gateway receives on one CPU. veth delivers on
-# the sender's, and two of them take the packets of one SA out of its order by
-# more than a replay window; a NIC keeps each flow on one queue.
-one_core()
-{
-	local mask
-	mask=$(printf %x $((1 << $2)))
-	# `ip netns exec` for the /sys of that namespace
-	ip netns exec "$1" tee /sys/class/net/{lan0,wan0}/queues/rx-0/rps_cpus \
-		<<<"$mask" >/dev/null
-}
-
 topology_up()
 {
 	local ns
@@ -110,8 +98,6 @@ topology_up()
 	for ns in "$NS_G1" "$NS_G2"; do
 		in_ns "$ns" sysctl -qw net.ipv4.ip_forward=1
 	done
-	one_core "$NS_G1" 0
-	one_core "$NS_G2" $(($(nproc) - 1))
 	# veth takes redirected frames only if the peer polls them with NAPI
 	in_ns "$NS_G2" ethtool -K wan0 gro on
 }

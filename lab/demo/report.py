@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""What the demo's guest saw, judged and printed: report.py DIRECTORY JSON.
+
+DIRECTORY is what lab/demo/guest.sh wrote. The ESP captured between the gateways
+is decrypted by tshark with the keys of `ip xfrm state`: not by the kernel that
+made it. Exit status 1 if anything is off.
+"""
+import collections
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+PICTURE = """\
+   host A           gateway G1                  gateway G2            host B
+  +------+      +---------------+           +---------------+       +------+
+  | eth0 |------| lan0     wan0 |===========| wan0     lan0 |-------| eth0 |
+  +------+      +---------------+    ESP    +---------------+       +------+
+  10.1.0.2        {g1:<15}             the stack            10.2.0.2
+                 charon ............ IKEv2 ............ charon
+"""
+SHARE = 99.0
+G1, G2 = 'G1', 'G2'
+WAN = {G1: '192.0.2.1', G2: '192.0.2.2'}
+ALGORITHMS = {('rfc4106(gcm(aes))', '128'): 'AES-GCM with 16 octet ICV [RFC4106]'}
+# What may be on the wire between the gateways
+OUTER = ('esp', 'isakmp', 'udpencap', 'arp')
+
+tty = sys.stdout.isatty()
+failed = []
+
+
+def paint(code, text):
+    return f'\033[{code}m{text}\033[0m' if tty else text
+
+
+def heading(text):
+    print('\n' + paint(1, text))
+
+
+def line(name, value, mark='  '):
+    print(f'  {mark}  {name:<24} {value}'.rstrip())
+
+
+def check(name, value, good, why):
+    """One judged line; why: what is wrong if it is not good."""
+    line(name, value, paint(32, 'ok') if good else paint(31, '!!'))
+    if not good:
+        failed.append(f'{name}: {why}')
+
+
+class Directory:
+    def __init__(self, path):
+        self.path = path
+
+    def name(self, file):
+        return os.path.join(self.path, file)
+
+    def text(self, file):
+        with open(self.name(file), encoding='utf-8') as stream:
+            return stream.read()
+
+    def json(self, file):
+        return json.loads(self.text(file))
+
+    def counters(self, file):
+        """Lines of a name and a number, as in /proc/net/xfrm_stat."""
+        return {name: int(value) for name, value
+                in (row.split() for row in self.text(file).splitlines())}
+
+
+def states(text):
+    """The states of `ip -s xfrm state`, by SPI."""
+    found = {}
+    for block in re.split(r'^(?=src )', text, flags=re.M)[1:]:
+        def get(pattern, block=block):
+            return re.search(pattern, block).groups()
+        src, dst = get(r'src (\S+) dst (\S+)')
+        algorithm, key, icv = get(r'aead (\S+) (0x\w+) \(\d+ bits\) (\d+)')
+        size, packets = get(r'current:\s+(\d+)\(bytes\), (\d+)\(packets\)')
+        seq, oseq = get(r'seq (0x\w+), oseq (0x\w+), bitmap')
+        found[get(r'spi (0x\w+)')[0]] = {
+            'src': src, 'dst': dst, 'algorithm': algorithm, 'icv': icv, 'key': key,
+            'packets': int(packets), 'bytes': int(size),
+            'sequence': max(int(seq, 16), int(oseq, 16)),
+        }
+    return found
+
+
+def tshark(capture, keys):
+    """Rows of the capture: protocols, SPI, sequence, ICV, sources, destinations, bad checksums."""
+    args = ['tshark', '-n', '-r', capture, '-o', 'esp.enable_encryption_decode:TRUE',
+            '-o', 'esp.enable_authentication_check:TRUE', '-o', 'ip.check_checksum:TRUE',
+            '-o', 'tcp.check_checksum:TRUE', '-o', 'udp.check_checksum:TRUE']
+    for spi, state in keys.items():
+        entry = ('IPv4', state['src'], state['dst'], spi,
+                 ALGORITHMS[state['algorithm'], state['icv']], state['key'], 'NULL', '')
+        args += ['-o', 'uat:esp_sa:' + ','.join(f'"{value}"' for value in entry)]
+    args += ['-T', 'fields']
+    for field in ('frame.protocols', 'esp.spi', 'esp.sequence', 'esp.icv_good', 'ip.src',
+                  'ip.dst', 'ip.checksum.status', 'tcp.checksum.status',
+                  'udp.checksum.status', 'icmp.checksum.status'):
+        args += ['-e', field]
+    with tempfile.TemporaryDirectory() as empty:
+        done = subprocess.run(args, env={**os.environ, 'WIRESHARK_CONFIG_DIR': empty},
+                              capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f'error: tshark: {done.stderr.strip().splitlines()[-1]}')
+    return [row.split('\t') for row in done.stdout.splitlines()]
+
+
+def wire(seen, keys):
+    """Count what tshark made of the frames between the gateways."""
+    count = collections.Counter()
+    sequences = collections.defaultdict(list)
+    ends = {spi: (state['src'], state['dst']) for spi, state in keys.items()}
+    for protocols, spi, sequence, good, src, dst, *checksums in tshark(seen.name('wan.pcap'), keys):
+        count['frames'] += 1
+        names = protocols.split(':')
+        if 'esp' not in names:
+            count['other'] += not any(name in names for name in OUTER)
+            continue
+        count['esp'] += 1
+        sequences[spi].append(int(sequence))
+        src, dst = src.split(','), dst.split(',')
+        inner = len(src) == 2 and (src[0], dst[0]) == ends.get(spi)
+        lan = ('10.1.0.2', '10.2.0.2') if src[0] == WAN[G1] else ('10.2.0.2', '10.1.0.2')
+        if good == '1' and inner and (src[1], dst[1]) == lan:
+            count['decrypted'] += 1
+        else:
+            count['bad'] += 1
+        # tshark: 0 is bad, 1 is good, 2 is not looked at
+        count['checksum'] += any('0' in status.split(',') for status in checksums)
+    count['gaps'] = sum(sorted(numbers) != list(range(1, len(numbers) + 1))
+                        for numbers in sequences.values())
+    return count
+
+
+def traffic(seen):
+    heading('Traffic')
+    sent, answered = map(int, re.search(r'(\d+) packets transmitted, (\d+) received',
+                                        seen.text('ping')).groups())
+    check('ping A to B', f'{sent} sent, {answered} answered', sent == answered, 'answers are missing')
+    udp = seen.json('iperf3-udp.json')['end']['sum_received']
+    check('iperf3 UDP A to B', f'{udp["packets"]} datagrams, {udp["lost_packets"]} lost, '
+          f'{udp["bits_per_second"] / 1e6:.1f} Mbit/s',
+          udp['packets'] > 0 and udp['lost_packets'] == 0, 'datagrams were lost')
+    tcp = seen.json('iperf3-tcp.json')['end']['sum_received']
+    check('iperf3 TCP A to B', f'{tcp["bytes"]} bytes, {tcp["bits_per_second"] / 1e6:.1f} Mbit/s',
+          tcp['bytes'] > 0, 'nothing arrived')
+    files = {}
+    for row in seen.text('sha256').splitlines():
+        name, size, there, here = row.split()
+        files[name] = {'bytes': int(size), 'sent': there, 'received': here}
+        check(f'HTTP {name.replace("-", " ")}',
+              f'{size} bytes, SHA-256 {there[:12]}.. sent, {here[:12]}.. received',
+              there == here, 'the file came out different')
+    return {'ping': {'sent': sent, 'answered': answered}, 'udp': udp, 'tcp': tcp, 'files': files}
+
+
+def packets(seen, total, fast):
+    """Who took the packets from A to B, and why not the other."""
+    heading('Packets A to B on G1')
+    stats = seen.json('stats.json') if fast else {}
+    xdp = stats.get('XfrmXdpOutput', 0)
+    share = 100 * xdp / total if total else 0.0
+    result = {'total': total, 'fast_path': xdp, 'stack': total - xdp, 'share': share}
+    line('encrypted by the stack', f'{total - xdp:>8}')
+    if not fast:
+        return result
+    check('by the fast path', f'{xdp:>8}   {share:.2f} %', share >= SHARE,
+          f'below {SHARE:.0f} % of all packets')
+    check('flows learned', f'{stats["XfrmXdpLearned"]:>8}', stats['XfrmXdpLearned'] > 0, 'none')
+    result['stats'] = stats
+    result['flows'] = seen.json('flows.json')
+    for flow in sorted(result['flows'], key=lambda flow: flow['packets']):
+        ports = f'{flow["sport"]} > {flow["dport"]}' if 'sport' in flow else f'echo {flow["id"]}'
+        line(f'  {flow["protocol"]:<4} {ports}', f'{flow["packets"]:>8}')
+    print('\n' + re.sub('^', '      ', seen.text('stats').rstrip(), flags=re.M))
+    return result
+
+
+def counters(seen, ends, out):
+    heading('SA counters' + ' ' * 26 + 'G1         G2')
+    for spi, one in ends[G1].items():
+        two = ends[G2].get(spi, collections.Counter())
+        line('A to B' if spi == out else 'B to A', '')
+        for item in ('packets', 'bytes', 'sequence'):
+            check(f'{spi} {item}', f'{one[item]:>10} {two[item]:>10}',
+                  one[item] == two[item], 'both ends differ')
+    errors = [f'{gateway} {name} {value}' for gateway in ends
+              for name, value in seen.counters(f'xfrm_stat-{gateway}').items() if value]
+    check('XFRM errors', ', '.join(errors) or 'none', not errors, 'on a clean wire there are none')
+    return {gateway: {spi: {key: value for key, value in state.items() if key != 'key'}
+                      for spi, state in end.items()} for gateway, end in ends.items()}
+
+
+def capture(seen, ends):
+    heading('ESP on the wire, decrypted by tshark')
+    count = wire(seen, ends[G2])
+    counted = sum(state['packets'] for state in ends[G2].values())
+    dropped = int(re.search(r'(\d+) packets dropped by kernel', seen.text('tcpdump.log'))[1])
+    check('seen', f'{count["esp"]:>8}', count['esp'] == counted,
+          f'the SAs counted {counted}, the capture dropped {dropped}')
+    check('decrypted, ICV good', f'{count["decrypted"]:>8}', 0 < count['decrypted'] == count['esp'],
+          'not all that were seen')
+    check('bad', f'{count["bad"]:>8}', not count['bad'], 'see build/demo/wan.pcap')
+    check('bad checksums inside', f'{count["checksum"]:>8}', not count['checksum'],
+          'see build/demo/wan.pcap')
+    check('gaps in the sequence', f'{count["gaps"]:>8}', not count['gaps'], 'see build/demo/wan.pcap')
+    # The capture leaves out LAN addresses, for packet sockets see once more what
+    # G2 decrypted. The device counts all frames: the difference is clear text.
+    clear = int(seen.text('wire-frames')) - count['frames'] + count['other']
+    check('clear text', f'{clear:>8}', not clear, 'there are frames that are not ESP, IKE or ARP')
+    return {**{key: count[key] for key in
+               ('frames', 'esp', 'decrypted', 'bad', 'checksum', 'gaps')}, 'clear': clear}
+
+
+def main():
+    seen = Directory(sys.argv[1])
+    fast = os.path.exists(seen.name('stats.json'))
+    print(PICTURE.format(g1='XDP, then stack' if fast else 'the stack'), end='')
+    ends = {gateway: states(seen.text(f'state-{gateway}')) for gateway in (G1, G2)}
+    out = next((spi for spi, state in ends[G1].items() if state['src'] == WAN[G1]), None)
+    if not out:
+        sys.exit('error: G1 has no outbound SA, see build/demo/initiate.log')
+
+    result = {
+        'fast_path': fast,
+        'traffic': traffic(seen),
+        'packets': packets(seen, ends[G1][out]['packets'], fast),
+        'states': counters(seen, ends, out),
+        'wire': capture(seen, ends),
+        'failed': failed,
+    }
+    with open(sys.argv[2], 'w', encoding='utf-8') as stream:
+        json.dump(result, stream, indent=2)
+        stream.write('\n')
+    print()
+    for reason in failed:
+        print(paint(31, f'FAILED {reason}'))
+    if not failed:
+        print(paint(32, 'All of it is as it should be.'))
+    return 1 if failed else 0
+
+
+sys.exit(main())

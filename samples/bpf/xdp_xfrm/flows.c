@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+/* flows: what the flow map holds. */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
+#include <linux/in.h>
+
+#include "tool.h"
+#include "xdp_xfrm.h"
+
+#define DSCP_SHIFT	2
+
+/* struct xdp_xfrm_value as user space sees it */
+struct flow_value {
+	__u64	flow;
+	__u64	packets;
+	__u64	bytes;
+};
+
+/**
+ * struct flow_row - one flow, in words
+ * @dev: receiving device
+ * @saddr: source address
+ * @daddr: destination address
+ * @protocol: name of the protocol
+ * @icmp: has type, code and identifier in place of ports
+ * @high: upper half of the key's ports
+ * @low: lower half of the key's ports
+ * @dscp: differentiated services code point
+ * @value: counters
+ */
+struct flow_row {
+	char			dev[IF_NAMESIZE];
+	char			saddr[INET_ADDRSTRLEN];
+	char			daddr[INET_ADDRSTRLEN];
+	const char		*protocol;
+	bool			icmp;
+	__u16			high;
+	__u16			low;
+	__u8			dscp;
+	const struct flow_value	*value;
+};
+
+static void fill_row(struct flow_row *row, const struct xdp_xfrm_key *key,
+		     const struct flow_value *value)
+{
+	if (!if_indextoname(key->ifindex, row->dev))
+		snprintf(row->dev, sizeof(row->dev), "if%u", key->ifindex);
+	inet_ntop(AF_INET, &key->saddr, row->saddr, sizeof(row->saddr));
+	inet_ntop(AF_INET, &key->daddr, row->daddr, sizeof(row->daddr));
+	row->icmp = key->protocol == IPPROTO_ICMP;
+	row->protocol = row->icmp ? "icmp" :
+			key->protocol == IPPROTO_TCP ? "tcp" : "udp";
+	row->high = ntohl(key->ports) >> 16;
+	row->low = ntohl(key->ports);
+	row->dscp = key->dscp >> DSCP_SHIFT;
+	row->value = value;
+}
+
+static void print_json_row(const struct flow_row *row, bool first)
+{
+	printf("%s{\"dev\":", first ? "" : ",");
+	print_json_string(row->dev);
+	printf(",\"saddr\":\"%s\",\"daddr\":\"%s\",\"protocol\":\"%s\"",
+	       row->saddr, row->daddr, row->protocol);
+	if (row->icmp)
+		printf(",\"type\":%u,\"code\":%u,\"id\":%u", row->high >> 8,
+		       row->high & 0xff, row->low);
+	else
+		printf(",\"sport\":%u,\"dport\":%u", row->high, row->low);
+	printf(",\"dscp\":%u,\"packets\":%llu,\"bytes\":%llu}", row->dscp,
+	       row->value->packets, row->value->bytes);
+}
+
+#define COLUMNS	"%-15s %-8s %-15s %-15s %-16s"
+
+static void print_text_row(const struct flow_row *row, bool first)
+{
+	char detail[32];
+
+	if (first)
+		printf(COLUMNS " %4s %12s %14s\n", "DEV", "PROTOCOL", "SOURCE",
+		       "DESTINATION", "PORTS", "DSCP", "PACKETS", "BYTES");
+	if (row->icmp)
+		snprintf(detail, sizeof(detail), "%u/%u id %u", row->high >> 8,
+			 row->high & 0xff, row->low);
+	else
+		snprintf(detail, sizeof(detail), "%u > %u", row->high,
+			 row->low);
+	printf(COLUMNS " %4u %12llu %14llu\n", row->dev, row->protocol,
+	       row->saddr, row->daddr, detail, row->dscp, row->value->packets,
+	       row->value->bytes);
+}
+
+/* A key that is deleted meanwhile sends the iteration back to the start: never
+ * print more than the map holds.
+ */
+static void print_flows(int fd, __u32 max_entries, bool json)
+{
+	struct xdp_xfrm_key key, *previous = NULL;
+	struct flow_value value;
+	struct flow_row row;
+	__u32 printed = 0;
+	__u32 seen;
+
+	for (seen = 0; seen < max_entries; seen++) {
+		if (bpf_map_get_next_key(fd, previous, &key))
+			break;
+		previous = &key;
+		if (bpf_map_lookup_elem(fd, &key, &value))
+			continue;
+		fill_row(&row, &key, &value);
+		if (json)
+			print_json_row(&row, !printed);
+		else
+			print_text_row(&row, !printed);
+		printed++;
+	}
+}
+
+int cmd_flows(const struct options *opts, int argc, char **argv)
+{
+	__u32 id, max_entries;
+	int fd;
+
+	(void)argc;
+	(void)argv;
+	if (probe_root())
+		return -1;
+
+	fd = flow_map_open(&id, &max_entries);
+	if (fd < 0)
+		return fail("flows: no flow map at " FLOWS_PIN ": %s; run xdp_xfrm start",
+			    reason(fd));
+
+	if (opts->json)
+		putchar('[');
+	print_flows(fd, max_entries, opts->json);
+	if (opts->json)
+		puts("]");
+	close(fd);
+	return 0;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Load a BPF object with the flow map: the one that is pinned, or a new one. */
+
+#include <errno.h>
+#include <unistd.h>
+#include <bpf/libbpf.h>
+
+#include "tool.h"
+
+/* libbpf takes a pinned map only if it is as large as the object says. */
+static int size_flow_map(struct bpf_object *obj, __u32 flows)
+{
+	struct bpf_map *map;
+	__u32 id, pinned;
+	int fd, err;
+
+	map = bpf_object__find_map_by_name(obj, "xdp_xfrm_flows");
+	fd = flow_map_open(&id, &pinned);
+	if (fd >= 0) {
+		close(fd);
+		if (flows && flows != pinned)
+			return fail("--flows %u: the flow map in use has %u entries; unload and stop first, or leave out --flows",
+				    flows, pinned);
+		flows = pinned;
+	} else if (fd != -ENOENT) {
+		return fail("cannot open " FLOWS_PIN ": %s; remove what is there",
+			    reason(fd));
+	}
+
+	err = flows ? bpf_map__set_max_entries(map, flows) : 0;
+	if (err)
+		return fail("cannot size the flow map: %s; try another --flows",
+			    reason(err));
+	return 0;
+}
+
+/* Returns NULL after an error. @flows: 0 for the size of the pinned map, or the
+ * default. A new map is pinned; see pins_close() for who removes it.
+ */
+struct bpf_object *object_load(const struct embedded *embedded, __u32 flows)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts,
+		.object_name = embedded->name,
+		.pin_root_path = GLOBALS_DIR,
+	);
+	struct bpf_object *obj;
+	int err;
+
+	obj = bpf_object__open_mem(embedded->start,
+				   embedded->end - embedded->start, &opts);
+	err = libbpf_get_error(obj);
+	if (err) {
+		fail("%s: libbpf cannot read the BPF object: %s; use libbpf 1.1 or later",
+		     embedded->name, reason(err));
+		return NULL;
+	}
+
+	if (size_flow_map(obj, flows))
+		goto close;
+
+	err = bpf_object__load(obj);
+	if (!err)
+		return obj;
+
+	if (err == -ENOMEM || err == -E2BIG)
+		fail("%s: no memory for the BPF programs and the flow map: %s; try a smaller --flows",
+		     embedded->name, reason(err));
+	else
+		fail("%s: cannot load the BPF programs: %s; see what --verbose says",
+		     embedded->name, reason(err));
+close:
+	bpf_object__close(obj);
+	return NULL;
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+/* One line per error: what, why, what to do. */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <bpf/libbpf.h>
+
+#include "tool.h"
+
+static bool verbose;
+
+/* The kernel's own words (extended ack) on the last request by netlink. */
+static char kernel_words[256];
+
+static int print_libbpf(enum libbpf_print_level level, const char *fmt,
+			va_list args)
+{
+	static const char prefix[] = "libbpf: Kernel error message: ";
+	char line[sizeof(prefix) + sizeof(kernel_words)] = "";
+	va_list copy;
+
+	va_copy(copy, args);
+	vsnprintf(line, sizeof(line), fmt, copy);
+	va_end(copy);
+	if (!strncmp(line, prefix, sizeof(prefix) - 1)) {
+		line[strcspn(line, "\n")] = '\0';
+		memcpy(kernel_words, line + sizeof(prefix) - 1,
+		       sizeof(kernel_words) - 1);
+	}
+
+	if (verbose && level != LIBBPF_DEBUG)
+		return vfprintf(stderr, fmt, args);
+	return 0;
+}
+
+void report_init(const struct options *opts)
+{
+	verbose = opts->verbose;
+	libbpf_set_print(print_libbpf);
+}
+
+static void print_line(const char *fmt, va_list args)
+{
+	fputs("xdp_xfrm: ", stderr);
+	vfprintf(stderr, fmt, args);
+	fputc('\n', stderr);
+}
+
+/* Always returns -1, for the caller to return. */
+int fail(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	print_line(fmt, args);
+	va_end(args);
+	return -1;
+}
+
+void warn(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	print_line(fmt, args);
+	va_end(args);
+}
+
+/* Why: what the kernel said if it said something, else the text of @err. */
+const char *reason(int err)
+{
+	static char text[sizeof(kernel_words)];
+
+	if (kernel_words[0]) {
+		memcpy(text, kernel_words, sizeof(text));
+		kernel_words[0] = '\0';
+		return text;
+	}
+	return strerror(abs(err));
+}
+
+void print_json_string(const char *s)
+{
+	putchar('"');
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			printf("\\%c", *s);
+		else if ((unsigned char)*s < ' ')
+			printf("\\u%04x", *s);
+		else
+			putchar(*s);
+	}
+	putchar('"');
+}

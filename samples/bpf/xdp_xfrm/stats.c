@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/* stats: what the kernel counts, per network namespace. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tool.h"
+
+#define STAT_FILE	"/proc/thread-self/net/xfrm_xdp_stat"
+#define MAX_ROWS	128
+
+struct stat_row {
+	char			name[64];
+	unsigned long long	value;
+};
+
+/* The counters by the start of their names; the first group takes the rest. */
+static const struct {
+	const char	*prefix;
+	const char	*title;
+} stat_groups[] = {
+	{ "XfrmXdp",	 "fast path" },
+	{ "XfrmXdpPass", "passed to the stack, because" },
+	{ "XfrmXdpNo",	 "not learned, because" },
+};
+
+static const struct {
+	const char	*name;
+	const char	*text;
+} stat_texts[] = {
+	{ "Output",	  "packets encrypted and sent by XDP" },
+	{ "OutputAsync",  "of these, sent when the cipher was done" },
+	{ "OutputError",  "dropped: the cipher failed" },
+	{ "OutputLost",	  "dropped: no memory or device when the cipher was done" },
+	{ "Lookup",	  "flows renewed from XDP, as after a rekey" },
+	{ "Offer",	  "packets that the stack was asked to learn from" },
+	{ "Learned",	  "flows learned" },
+	{ "FlowDead",	  "flows ended with their device or namespace" },
+
+	{ "PassDead",	  "the flow's device or namespace has gone" },
+	{ "PassAuth",	  "rules, queues or devices changed: learned anew" },
+	{ "PassDevice",	  "came by another device than the flow's" },
+	{ "PassBuffer",	  "several buffers, GSO, or a stripped VLAN tag" },
+	{ "PassMac",	  "sent to another MAC than the flow's" },
+	{ "PassHeader",	  "not IPv4, with options, a fragment, or too short" },
+	{ "PassCsum",	  "wrong IP header checksum" },
+	{ "PassSelector", "not the flow's addresses, ports or DSCP" },
+	{ "PassTtl",	  "TTL expires here" },
+	{ "PassDst",	  "route, policy or state changed" },
+	{ "PassMtu",	  "longer than the MTU" },
+	{ "PassNeigh",	  "next hop not resolved" },
+	{ "PassTxDev",	  "the sending device is down or cannot send from XDP" },
+	{ "PassRoom",	  "no room for headers or trailer" },
+	{ "PassMemory",	  "memory that an asynchronous cipher cannot hold" },
+	{ "PassBusy",	  "too many packets wait for an asynchronous cipher" },
+	{ "PassState",	  "the state is not valid, or at a hard limit" },
+
+	{ "NoRecord",	  "the record was stale, misplaced or forged" },
+	{ "NoPacket",	  "options, fragments, or an ICMP redirect was due" },
+	{ "NoPlain",	  "this route has no transformation" },
+	{ "NoState",	  "a state, mode or algorithm that XDP does not do" },
+	{ "NoDevice",	  "a device that XDP cannot trust or send by" },
+	{ "NoFilter",	  "netfilter may judge each packet" },
+	{ "NoTc",	  "tc program, filter or shaping qdisc" },
+	{ "NoClear",	  "changed before the transformation, as by NAT" },
+	{ "NoWire",	  "the frame sent is not what XDP would make" },
+	{ "NoNeigh",	  "no link layer header for the next hop" },
+	{ "NoMemory",	  "out of memory" },
+	{ "NoOps",	  "the learning side refused, or has stopped" },
+};
+
+static const char *stat_text(const char *name)
+{
+	const char *rest = name + strlen("XfrmXdp");
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(stat_texts); i++) {
+		if (!strcmp(stat_texts[i].name, rest))
+			return stat_texts[i].text;
+	}
+	return "";
+}
+
+static size_t group_of(const char *name)
+{
+	size_t i;
+
+	for (i = ARRAY_SIZE(stat_groups) - 1; i; i--) {
+		if (!strncmp(name, stat_groups[i].prefix,
+			     strlen(stat_groups[i].prefix)))
+			break;
+	}
+	return i;
+}
+
+static size_t read_rows(FILE *file, struct stat_row rows[MAX_ROWS])
+{
+	size_t count = 0;
+
+	while (count < MAX_ROWS &&
+	       fscanf(file, "%63s %llu", rows[count].name,
+		      &rows[count].value) == 2)
+		count++;
+	return count;
+}
+
+static void print_json(const struct stat_row *rows, size_t count)
+{
+	size_t i;
+
+	putchar('{');
+	for (i = 0; i < count; i++) {
+		if (i)
+			putchar(',');
+		print_json_string(rows[i].name);
+		printf(":%llu", rows[i].value);
+	}
+	puts("}");
+}
+
+static void print_group(const struct stat_row *rows, size_t count,
+			size_t group, bool zeros)
+{
+	bool titled = false;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (group_of(rows[i].name) != group ||
+		    !(rows[i].value || zeros))
+			continue;
+		if (!titled)
+			printf("%s\n", stat_groups[group].title);
+		titled = true;
+		printf("  %-20s %12llu  %s\n", rows[i].name, rows[i].value,
+		       stat_text(rows[i].name));
+	}
+}
+
+int cmd_stats(const struct options *opts, int argc, char **argv)
+{
+	struct stat_row rows[MAX_ROWS];
+	size_t count, i;
+	FILE *file;
+
+	(void)argc;
+	(void)argv;
+	file = fopen(STAT_FILE, "re");
+	if (!file)
+		return fail("stats: this kernel has no XFRM for XDP: %s: %s; build it with CONFIG_XFRM_XDP and mount /proc",
+			    STAT_FILE, reason(errno));
+	count = read_rows(file, rows);
+	fclose(file);
+
+	if (opts->json) {
+		print_json(rows, count);
+		return 0;
+	}
+	for (i = 0; i < ARRAY_SIZE(stat_groups); i++)
+		print_group(rows, count, i, opts->all);
+	return 0;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _XDP_XFRM_TOOL_H
+#define _XDP_XFRM_TOOL_H
+
+/* What the files of the xdp_xfrm tool share. Functions return 0 or a negative
+ * number, and have reported the error, unless their comment says otherwise.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/types.h>
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+struct bpf_object;
+
+/**
+ * struct options - the command line
+ * @command: its name
+ * @json: print JSON
+ * @skb_mode: attach generic XDP
+ * @all: stats: zeros as well; stop: every network namespace
+ * @verbose: print what libbpf and the verifier say
+ * @flows: size of the flow map, 0 for the default
+ */
+struct options {
+	const char	*command;
+	bool		json;
+	bool		skb_mode;
+	bool		all;
+	bool		verbose;
+	__u32		flows;
+};
+
+/* The commands, each in the file of its subject. */
+int cmd_start(const struct options *opts, int argc, char **argv);
+int cmd_stop(const struct options *opts, int argc, char **argv);
+int cmd_load(const struct options *opts, int argc, char **argv);
+int cmd_unload(const struct options *opts, int argc, char **argv);
+int cmd_stats(const struct options *opts, int argc, char **argv);
+int cmd_flows(const struct options *opts, int argc, char **argv);
+
+/* report.c */
+void report_init(const struct options *opts);
+int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+const char *reason(int err);
+void print_json_string(const char *s);
+
+/* probe.c */
+int probe_root(void);
+int probe_kernel(void);
+
+/* pin.c: paths below the bpffs */
+#define BPFFS		"/sys/fs/bpf"
+#define XDP_DIR		BPFFS "/xdp"
+#define GLOBALS_DIR	XDP_DIR "/globals"	/* iproute2's choice */
+#define FLOWS_PIN	GLOBALS_DIR "/xdp_xfrm_flows"
+#define LEARN_DIR	XDP_DIR "/xdp_xfrm"
+
+#define LEARN_PIN_LEN	64
+
+/**
+ * struct pins - the bpffs while a command changes what is pinned there
+ * @lock: open directory, locked against other calls of this tool
+ * @mounted: this call mounted it
+ */
+struct pins {
+	int	lock;
+	bool	mounted;
+};
+
+int pins_open(struct pins *pins);
+void pins_close(struct pins *pins, bool failed);
+int learn_pin(char pin[LEARN_PIN_LEN]);
+int learn_pins_each(int (*visit)(const char *pin, void *arg), void *arg);
+int flow_map_open(__u32 *id, __u32 *max_entries);
+
+/* program.c */
+
+/**
+ * struct attached - the XDP program of a device
+ * @fd: of the program, -1 if there is none
+ * @id: of the program, 0 if there is none
+ * @flow_map: id of its flow map; 0: not our program
+ * @mode: XDP_FLAGS_*_MODE
+ * @name: of the program
+ */
+struct attached {
+	int	fd;
+	__u32	id;
+	__u32	flow_map;
+	__u32	mode;
+	char	name[16];
+};
+
+int attached_get(int ifindex, struct attached *attached);
+void attached_put(struct attached *attached);
+bool flow_map_attached(__u32 id);
+
+/* embed.c */
+struct embedded {
+	const char	*name;
+	const void	*start;
+	const void	*end;
+};
+
+extern const struct embedded xdp_object;
+extern const struct embedded learn_object;
+
+/* object.c */
+struct bpf_object *object_load(const struct embedded *embedded, __u32 flows);
+
+#endif /* _XDP_XFRM_TOOL_H */

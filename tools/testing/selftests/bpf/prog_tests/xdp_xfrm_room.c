@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Wherever packets are copied for XDP, every size from 42 bytes to the MTU has
+ * room for an ESP trailer behind it. It used to be 0 to 63 bytes, depending on
+ * the size.
+ */
+
+#include <linux/if_link.h>
+#include <linux/if_packet.h>
+
+#include "xdp_xfrm_topology.h"
+#include "xdp_xfrm_room.skel.h"
+
+#define FRAME_MIN	42
+#define FRAME_MAX	1514
+#define TEST_BYTE	0x5a
+
+static int packet_socket(void)
+{
+	struct sockaddr_ll addr = { .sll_family = AF_PACKET };
+	struct nstoken *tok = open_netns(NS_A);
+	int fd;
+
+	if (!tok)
+		return -1;
+	addr.sll_ifindex = if_nametoindex("eth0");
+	fd = socket(AF_PACKET, SOCK_RAW, 0);
+	close_netns(tok);
+	if (fd < 0)
+		return -1;
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static bool send_all_sizes(int fd)
+{
+	__u8 frame[FRAME_MAX] = {};
+	int len;
+
+	memset(frame, 0xff, ETH_ALEN);
+	frame[11] = TEST_BYTE;
+	frame[12] = 0x88;
+	frame[13] = 0xb5;
+	for (len = FRAME_MIN; len <= FRAME_MAX; len++) {
+		if (send(fd, frame, len, 0) != len)
+			return ASSERT_OK(-errno, "send");
+	}
+	return true;
+}
+
+static int grown(const struct xdp_xfrm_room *skel)
+{
+	int len, sizes = 0;
+
+	for (len = FRAME_MIN; len <= FRAME_MAX; len++)
+		sizes += skel->bss->grown[len];
+	return sizes;
+}
+
+static void all_sizes(struct xdp_xfrm_room *skel, int fd, __u32 flags)
+{
+	int ifindex = ns_ifindex(NS_GATEWAY, "lan0");
+	int prog = bpf_program__fd(skel->progs.grow);
+	struct nstoken *tok;
+	int i;
+
+	memset(skel->bss, 0, sizeof(*skel->bss));
+	tok = open_netns(NS_GATEWAY);
+	if (!ASSERT_OK_PTR(tok, "netns"))
+		return;
+	if (!ASSERT_OK(bpf_xdp_attach(ifindex, prog, flags, NULL), "attach"))
+		goto out;
+	if (!send_all_sizes(fd))
+		goto detach;
+	for (i = 0; i < 100 && grown(skel) + skel->bss->refused <
+	     FRAME_MAX - FRAME_MIN + 1; i++)
+		usleep(10000);
+
+	ASSERT_EQ(grown(skel), FRAME_MAX - FRAME_MIN + 1, "sizes with room");
+	ASSERT_EQ(skel->bss->refused, 0, "sizes without room");
+	ASSERT_EQ(skel->bss->overrun, 0, "tails beyond the end of the buffer");
+detach:
+	bpf_xdp_detach(ifindex, flags, NULL);
+out:
+	close_netns(tok);
+}
+
+void serial_test_xdp_xfrm_room(void)
+{
+	struct xdp_xfrm_room *skel = NULL;
+	int fd = -1;
+
+	if (topology_up())
+		return;
+	skel = xdp_xfrm_room__open_and_load();
+	if (!ASSERT_OK_PTR(skel, "load"))
+		goto out;
+	fd = packet_socket();
+	if (!ASSERT_OK_FD(fd, "packet socket"))
+		goto out;
+
+	if (test__start_subtest("native"))
+		all_sizes(skel, fd, XDP_FLAGS_DRV_MODE);
+	if (test__start_subtest("generic"))
+		all_sizes(skel, fd, XDP_FLAGS_SKB_MODE);
+out:
+	if (fd >= 0)
+		close(fd);
+	xdp_xfrm_room__destroy(skel);
+	topology_down();
+}

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# What the end-to-end tests of XFRM in XDP share; sourced after xdp_xfrm_lib.sh.
+#
+#   gateway_up [DEV]...      topology, tunnel and fast path; taps on the wires
+#   wire_up, wire_down       only the taps; a netns with taps on it can't go
+#   send, sizes, tcp ...     commands of xdp_xfrm_wire.py; fill the array got
+#   expect NAME WANTED...    a result: WANTED is KEY=VALUE, KEY<VALUE or KEY>VALUE,
+#                            KEY a counter of G1 or what xdp_xfrm_wire.py answers
+#   known_flow PORT          makes a flow that is learned and used; else the
+#                            next result fails
+#   check NAME COMMAND...    a result: does COMMAND succeed?
+#   eventually COMMAND...    waits until COMMAND succeeds, 20 s at most
+#   finish                   the plan; exit status
+
+declare -A got=()
+results=0 failures=0
+complaints=()
+
+wire_up()
+{
+	export NS_A NS_G1 NS_G2 NS_B IP_A IP_B IP_G1_WAN IP_G2_WAN \
+		MAC_A MAC_G1_LAN MAC_G1_WAN MAC_G2_WAN
+	coproc WIRE { exec python3 xdp_xfrm_wire.py 2>&1; }
+	answer
+	wire state "$SPI_OUT" "$(fixed_key 128 a1)"
+}
+
+wire_down()
+{
+	local pid=$WIRE_PID
+	exec {WIRE[1]}>&-
+	wait "$pid"
+}
+
+# Read complaints and facts
+answer()
+{
+	local line pair
+	got=()
+	while IFS= read -r -t 60 -u "${WIRE[0]}" line; do
+		if [[ $line != *=* || $line == '# '* ]]; then
+			complaints+=("${line#\# }")
+			continue
+		fi
+		for pair in $line; do
+			got[${pair%%=*}]=${pair#*=}
+		done
+		return
+	done
+	printf 'Bail out! xdp_xfrm_wire.py does not answer\n'
+	exit 1
+}
+
+wire()
+{
+	printf '%s\n' "$*" >&"${WIRE[1]}"
+	answer
+}
+
+send()
+{
+	wire send "$@"
+}
+
+result()
+{
+	local verdict=ok line
+	results=$((results + 1))
+	((!${#complaints[@]})) || verdict='not ok' failures=$((failures + 1))
+	printf '%s %d - %s\n' "$verdict" "$results" "$1"
+	for line in "${complaints[@]}"; do
+		printf '# %s\n' "$line"
+	done
+	complaints=()
+}
+
+expect()
+{
+	local name=$1 wanted key value is
+	shift
+	for wanted; do
+		[[ $wanted =~ ^([A-Za-z_]+)([=<>])(.*)$ ]] || complaints+=("what is $wanted?")
+		key=${BASH_REMATCH[1]} value=${BASH_REMATCH[3]}
+		is=${got[$key]-0}
+		case ${BASH_REMATCH[2]} in
+		=) [[ $is == "$value" ]] ;;
+		'<') ((is < value)) ;;
+		'>') ((is > value)) ;;
+		esac || complaints+=("wanted $wanted, $key is $is")
+	done
+	if ((${#complaints[@]})); then
+		complaints+=("$(for key in "${!got[@]}"; do
+			[[ ${got[$key]} == 0 ]] || printf '%s=%s ' "$key" "${got[$key]}"
+		done)")
+	fi
+	result "$name"
+}
+
+check()
+{
+	local name=$1
+	shift
+	"$@" || complaints+=("$* failed")
+	result "$name"
+}
+
+known_flow()
+{
+	send 3 "sport=$1"
+	[[ ${got[XfrmXdpLearned]-0} == 1 && ${got[XfrmXdpOutput]-0} == 2 ]] ||
+		complaints+=("there was no flow: learned ${got[XfrmXdpLearned]-0}, sent by XDP ${got[XfrmXdpOutput]-0} of 3")
+}
+
+eventually()
+{
+	local end=$((SECONDS + 20))
+	until "$@"; do
+		((SECONDS < end)) || return
+		sleep 0.1
+	done
+}
+
+gateway_up()
+{
+	trap gateway_down EXIT
+	topology_up
+	tunnel_up
+	wire_up
+	fast_path_up "$@"
+}
+
+gateway_down()
+{
+	# a second error must not hide the first
+	set +e
+	fast_path_down >/dev/null 2>&1
+	[[ -z ${WIRE_PID-} ]] || wire_down
+	topology_down
+}
+
+finish()
+{
+	printf '1..%d\n' "$results"
+	((results && !failures))
+	exit
+}
+
+# shellcheck disable=SC2034
+[[ ${BASH_SOURCE[0]} != "$0" ]] || exit 4

@@ -1,0 +1,371 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Both ends of the test wires: sends frames as host A, sees what comes out
+between the gateways and at host B, and the counters of G1.
+
+Reads one command a line from standard input:
+
+  state SPI KEY         what decrypts an SPI (hexadecimal)
+  send N [NAME=VALUE]   N packets from A to B: the first alone, then the rest
+  sizes FROM TO         one UDP frame of every size; after every tenth one with
+                        IP options, which XDP does not forward
+  tcp BYTES             a stream from A to B, compared
+  note NAME             keep what was sent last under a name
+  same NAME             is it what was kept?
+  sequence SPI          sequence numbers and IVs of all packets of a state
+
+Answers with lines of complaints that start with "# ", then one line of
+NAME=VALUE: differences of G1's counters, and
+  esp, clear            frames between the gateways
+  good                  ESP frames without any complaint
+  delivered             datagrams that a socket on B received
+  spi, dmac             of the ESP frames, all values
+  icmp                  type/code of ICMP messages that A received
+  bad                   number of complaints
+
+No time-outs decide: a marker frame follows the packets through each wire.
+"""
+
+import ctypes
+import os
+import select
+import socket
+import struct
+import sys
+import time
+
+from xdp_xfrm_esp import (ETH_LEN, IP_DF, IP_LEN, IPPROTO_ESP, State, checksum,
+                          forwarded, l4_checksum, open_frame)
+
+ETH_P_ALL = 3
+SOL_PACKET = 263
+PACKET_QDISC_BYPASS = 20
+SO_RCVBUFFORCE = 33
+CLONE_NEWNET = 0x40000000
+IPPROTO_MARKER = 253
+PORT = 2000
+LIMIT = 20
+# a veth ring has 256 slots
+CHUNK = 64
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def in_ns(name, make):
+    """make() with this thread in a namespace; sockets stay there."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    with open(f"/var/run/netns/{name}", "rb") as ns:
+        if libc.setns(ns.fileno(), CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), f"setns {name}")
+    try:
+        return make()
+    finally:
+        libc.setns(home, CLONE_NEWNET)
+        os.close(home)
+
+
+class Tap:
+    """Frames of one device."""
+
+    def __init__(self, ns, dev):
+        self.sock = in_ns(ns, lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)))
+        self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
+        self.sock.setsockopt(SOL_PACKET, PACKET_QDISC_BYPASS, 1)
+        self.sock.bind((dev, 0))
+        self.sock.setblocking(False)
+        self.frames = []
+        self.marker = None
+
+    def send(self, frame):
+        """False if the device is down."""
+        while True:
+            try:
+                self.sock.send(frame)
+                return True
+            except BlockingIOError:
+                select.select([], [self.sock], [], 1)
+            except OSError:
+                return False
+
+    def read(self):
+        """Take what has come in."""
+        while True:
+            try:
+                frame, addr = self.sock.recvfrom(65536)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue
+            if addr[2] == socket.PACKET_OUTGOING:
+                continue
+            if len(frame) >= ETH_LEN + IP_LEN and frame[12:14] == b"\x08\0" and frame[23] == IPPROTO_MARKER:
+                self.marker = frame
+            else:
+                self.frames.append(frame)
+
+    def take(self):
+        self.read()
+        frames, self.frames = self.frames, []
+        return frames
+
+
+def ipv4(src, dst, proto, body, ident, tos=0, frag=IP_DF, ttl=64, options=b""):
+    head = struct.pack("!BBHHHBBH4s4s", 0x45 + len(options) // 4, tos,
+                       IP_LEN + len(options) + len(body), ident, frag, ttl, proto, 0, src, dst) + options
+    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body
+
+
+class Wire:
+    """The topology of xdp_xfrm_lib.sh."""
+
+    def __init__(self):
+        env = os.environ
+        self.a = Tap(env["NS_A"], "eth0")
+        self.lan = Tap(env["NS_G1"], "lan0")
+        self.wan_near = Tap(env["NS_G1"], "wan0")
+        self.wan = Tap(env["NS_G2"], "wan0")
+        self.ip_a, self.ip_b, self.ip_g1, self.ip_g2 = (
+            socket.inet_aton(env[name]) for name in ("IP_A", "IP_B", "IP_G1_WAN", "IP_G2_WAN"))
+        self.mac_a, self.mac_lan, self.mac_g1, self.mac_g2 = (
+            bytes.fromhex(env[name].replace(":", "")) for name in ("MAC_A", "MAC_G1_LAN", "MAC_G1_WAN", "MAC_G2_WAN"))
+        self.stat = in_ns(env["NS_G1"], lambda: open("/proc/thread-self/net/xfrm_xdp_stat", encoding="ascii"))
+        self.sink = in_ns(env["NS_B"], lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        self.sink.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
+        self.sink.bind((env["IP_B"], PORT))
+        self.sink.setblocking(False)
+        self.states = {}
+        self.markers = 0
+        self.ident = 0
+        self.sent = {}
+        self.constant = []
+        self.notes = {}
+        self.bad = []
+
+    def counters(self):
+        self.stat.seek(0)
+        return {name: int(value) for name, value in (line.split() for line in self.stat)}
+
+    def marker_pass(self, sender, receiver):
+        """Everything sent before has come by when the marker has."""
+        self.markers += 1
+        frame = bytes.fromhex("020000000099") + self.mac_a + b"\x08\0" + ipv4(
+            b"\xc6\x33\x64\1", b"\xc6\x33\x64\2", IPPROTO_MARKER, struct.pack("!Q", self.markers), 0)
+        if not sender.send(frame):
+            return
+        end = time.monotonic() + LIMIT
+        while receiver.marker != frame:
+            select.select([receiver.sock], [], [], 1)
+            receiver.read()
+            if time.monotonic() > end:
+                self.bad.append("a marker frame did not come by")
+                return
+
+    def settle(self):
+        # the second marker comes after the work that the first left behind: learning
+        self.marker_pass(self.a, self.lan)
+        self.marker_pass(self.a, self.lan)
+        self.marker_pass(self.wan_near, self.wan)
+
+    def udp(self, size, sport=1000, tos=0, df=1, ttl=64, pad=0, options=0, csum=1, dst=None):
+        """An Ethernet frame of a size, plus padding of the link layer."""
+        self.ident = self.ident % 65535 + 1
+        data = (b"%08d" % self.ident * (size // 8 + 1))[:size - ETH_LEN - IP_LEN - 8]
+        dst = dst or self.ip_b
+        head = struct.pack("!HHH", sport, PORT, 8 + len(data))
+        summed = checksum(self.ip_a + dst + struct.pack("!BBH", 0, 17, 8 + len(data)) + head + b"\0\0" + data) or 0xffff
+        packet = ipv4(self.ip_a, dst, 17, head + struct.pack("!H", summed if csum else 0) + data,
+                      self.ident, tos, IP_DF if df else 0, ttl, b"\1" * options)
+        return packet, bytes(pad)
+
+    def icmp(self, size, sport=1000, kind=8, **_):
+        self.ident = self.ident % 65535 + 1
+        body = struct.pack("!BBHHH", kind, 0, 0, sport, self.ident) + bytes(size - ETH_LEN - IP_LEN - 8)
+        body = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
+        return ipv4(self.ip_a, self.ip_b, 1, body, self.ident), b""
+
+    def frame(self, packet, pad=b"", dmac=None):
+        if packet[8] > 1:
+            self.sent[forwarded(packet)] = None
+        return (dmac or self.mac_lan) + self.mac_a + b"\x08\0" + packet + pad
+
+    def fragments(self, packet):
+        """The same datagram in two fragments."""
+        half = (len(packet) - IP_LEN) // 2 // 8 * 8
+        body = packet[IP_LEN:]
+        return [ipv4(self.ip_a, self.ip_b, packet[9], part, self.ident, frag=frag)
+                for part, frag in ((body[:half], 0x2000), (body[half:], half // 8))]
+
+    def begin(self):
+        self.settle()
+        for tap in (self.a, self.lan, self.wan_near, self.wan):
+            tap.take()
+        self.drain()
+        self.sent = {}
+        self.constant = []
+        self.bad = []
+        self.before = self.counters()
+
+    def drain(self):
+        count = 0
+        while True:
+            try:
+                self.sink.recv(65536)
+            except BlockingIOError:
+                return count
+            count += 1
+
+    def await_delivery(self, expected):
+        count = self.drain()
+        end = time.monotonic() + 3
+        while count < expected and time.monotonic() < end:
+            select.select([self.sink], [], [], 0.1)
+            count += self.drain()
+        return count
+
+    def end(self, known=True, datagrams=True):
+        """Judge what came by; known: every inner packet must be one that was sent."""
+        self.settle()
+        facts = {"esp": 0, "clear": 0, "good": 0}
+        spis, dmacs, inners, arriving = {}, {}, set(), 0
+        for frame in self.wan.take():
+            if frame[12:14] != b"\x08\0":
+                continue
+            packet = frame[ETH_LEN:]
+            if packet[9] != IPPROTO_ESP:
+                # the stack of G2 shows its taps the decrypted packet as well
+                if packet[12:16] == self.ip_a and packet not in inners:
+                    facts["clear"] += 1
+                    arriving += 1
+                continue
+            facts["esp"] += 1
+            spis[f"{struct.unpack_from('!I', packet, IP_LEN)[0]:#x}"] = None
+            dmacs[frame[0:6].hex(":")] = None
+            inner, constant, bad = open_frame(frame, self.states, (frame[0:6], self.mac_g1), (self.ip_g1, self.ip_g2))
+            if inner:
+                inners.add(inner)
+                self.constant.append(constant)
+                if known and self.sent.pop(inner, 1):
+                    bad.append(f"inner packet is none that was sent: {inner[:28].hex()}")
+                if not known and l4_checksum(inner):
+                    bad.append("checksum of the inner packet")
+            facts["good"] += not bad
+            arriving += frame[0:6] == self.mac_g2
+            self.bad += bad
+        facts["delivered"] = self.await_delivery(arriving) if datagrams else 0
+        answers = {f"{frame[34]}/{frame[35]}": None for frame in self.a.take() if frame[12:14] == b"\x08\0" and frame[23] == 1}
+        facts |= {"spi": ",".join(spis), "dmac": ",".join(dmacs), "icmp": ",".join(answers)}
+        after = self.counters()
+        facts |= {name: after[name] - self.before[name] for name in after}
+        return facts
+
+    def send(self, count, size=100, proto="udp", fragment=0, by="frame", dmac=None, dst=None, **options):
+        self.begin()
+        sock = None
+        if by == "socket":
+            sock = in_ns(os.environ["NS_A"], lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            sock.bind((os.environ["IP_A"], options.get("sport", 1000)))
+        if dmac:
+            dmac = bytes.fromhex(dmac.replace(":", ""))
+        if dst:
+            dst = socket.inet_aton(dst)
+        for n in range(count):
+            if n == 1 or n % CHUNK == 1:
+                self.settle()
+            if sock:
+                try:
+                    sock.sendto(bytes(size - ETH_LEN - IP_LEN - 8), (os.environ["IP_B"], PORT))
+                except OSError:
+                    pass
+                continue
+            if proto == "icmp":
+                packet, pad = self.icmp(size, **options)
+            else:
+                packet, pad = self.udp(size, dst=dst, **options)
+            for part in self.fragments(packet) if fragment else [packet]:
+                self.a.send(self.frame(part, pad, dmac))
+        return self.end(known=not sock, datagrams=proto == "udp")
+
+    def sizes(self, first, last):
+        self.begin()
+        for n, size in enumerate(range(first, last + 1)):
+            packet, pad = self.udp(size, sport=3000)
+            self.a.send(self.frame(packet, pad))
+            if n % 10 == 9:
+                packet, pad = self.udp(size, sport=3000, options=4)
+                self.a.send(self.frame(packet, pad))
+            if n % CHUNK == 0:
+                self.settle()
+        return self.end()
+
+    def tcp(self, count):
+        self.begin()
+        listener = in_ns(os.environ["NS_B"], lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((os.environ["IP_B"], PORT))
+        listener.listen()
+        listener.settimeout(LIMIT)
+        sender = in_ns(os.environ["NS_A"], lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+        sender.settimeout(LIMIT)
+        sender.connect((os.environ["IP_B"], PORT))
+        receiver = listener.accept()[0]
+        receiver.settimeout(LIMIT)
+        data = os.urandom(count)
+        left, came = memoryview(data), b""
+        sender.setblocking(False)
+        end = time.monotonic() + LIMIT
+        while len(came) < count and time.monotonic() < end:
+            readable, writable, _ = select.select([receiver], [sender] if left else [], [], 1)
+            if writable:
+                left = left[sender.send(left[:16384]):]
+            if readable:
+                came += receiver.recv(65536)
+        for sock in (sender, receiver, listener):
+            sock.close()
+        facts = self.end(known=False, datagrams=False)
+        facts["equal"] = int(came == data)
+        return facts
+
+    def same(self, name):
+        before, now = self.notes[name], sorted(self.constant)
+        for old, new in zip(before, now):
+            if old != new:
+                self.bad.append(f"was {old[:48].hex()}, is {new[:48].hex()}")
+                break
+        return {"same": int(before == now), "frames": len(now)}
+
+    def sequence(self, spi):
+        state = self.states[int(spi, 16)]
+        self.bad += state.complaints()
+        return {"last": max(state.sequence, default=0), "seen": len(state.sequence)}
+
+    def command(self, name, args):
+        named = dict(arg.split("=") for arg in args if "=" in arg)
+        args = [arg for arg in args if "=" not in arg]
+        if name == "send":
+            return self.send(int(args[0]), **{k: int(v) if v.isdigit() else v for k, v in named.items()})
+        if name in ("sizes", "tcp"):
+            return getattr(self, name)(*map(int, args))
+        self.bad = []
+        if name == "state":
+            self.states[int(args[0], 16)] = State(int(args[0], 16), bytes.fromhex(args[1].removeprefix("0x")))
+            return {}
+        if name == "note":
+            self.notes[args[0]] = sorted(self.constant)
+            return {}
+        return {"same": self.same, "sequence": self.sequence}[name](*args)
+
+
+def main():
+    # G1's XDP runs on the CPU of the sender: it has run when we run again
+    os.sched_setaffinity(0, {os.cpu_count() - 1})
+    wire = Wire()
+    print("ready=1", flush=True)
+    for line in sys.stdin:
+        name, *args = line.split()
+        facts = wire.command(name, args)
+        for text in wire.bad[:5]:
+            print("#", text)
+        facts["bad"] = len(wire.bad)
+        print(" ".join(f"{key}={value}" for key, value in facts.items() if value != ""), flush=True)
+
+
+main()
