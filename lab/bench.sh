@@ -18,6 +18,12 @@ guest() {
 		gcc -O2 -Wall -I"$work" "$lab/bench/bench.c" -o "$work/bench" -lbpf
 }
 
+# tool: xdp_xfrm, whose XDP program is the one measured
+tool() {
+	make -C "$linux/samples/bpf/xdp_xfrm" "OUTPUT=$work/xdp_xfrm" \
+		CLANG=clang-19 LLVM_STRIP=llvm-strip-19
+}
+
 # install_program ROOT FILE: with the libraries it is linked to, if any
 install_program() {
 	local library
@@ -39,6 +45,7 @@ image() {
 	for name in "$work/bench" "$(command -v ip)" "$(command -v busybox)"; do
 		install_program "$root" "$name" || return
 	done
+	[[ $1 == base ]] || install_program "$root" "$work/xdp_xfrm/xdp_xfrm" || return
 	for name in sh cat awk insmod rmmod mount reboot; do
 		ln -s busybox "$root/bin/$name"
 	done
@@ -97,6 +104,7 @@ unused() {
 locked bench
 mkdir -p "$work"
 step "building the generator" "$log/bench.guest.log" guest
+step "building xdp_xfrm" "$log/bench.tool.log" tool
 for kernel in base bench; do
 	source=$linux
 	[[ $kernel == bench ]] || source=$base

@@ -8,7 +8,7 @@ usage() {
 	cat <<-EOF
 	usage: lab/boot.sh [OPTION]... KERNEL [-- COMMAND...]
 	KERNEL is test, bench, base or a bzImage; without COMMAND: a prompt.
-	  -c CPUS      default 2
+	  -c CPUS      default \$LAB_CPUS or 2
 	  -m MEMORY    default 3G
 	  -t SECONDS   give up after that long, default 1200
 	  -l NAME      build/log/NAME.console gets the kernel log, default: KERNEL
@@ -22,7 +22,7 @@ usage() {
 	exit "$1"
 }
 
-cpus=2 memory=3G limit=1200 name='' kernel_args=() qemu_args=() tcg='' rc_file=''
+cpus=${LAB_CPUS:-2} memory=3G limit=1200 name='' kernel_args=() qemu_args=() tcg='' rc_file=''
 while getopts c:m:t:l:k:q:r:Th option; do
 	case $option in
 	c) cpus=$OPTARG ;;
@@ -121,7 +121,7 @@ rc=0
 {
 	virtme "${args[@]}" --show-boot-console \
 		--script-sh "bash $(printf %q "$lab/guest-run") $(printf %q "$command")" \
-		2>&1 >&3 </dev/null | tr -d '\r' >"$console"
+		2>&1 >&3 </dev/null | sed -u 's/\r$//' >"$console"
 } 3>&1 | cat || rc=$?
 ((rc != 124)) || printf 'error: the guest did not end within %s s\n' "$limit" >&2
 if grep -nE "$splats" "$console" >&2; then

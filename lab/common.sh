@@ -10,7 +10,7 @@ log=$build/log
 pristine=$build/pristine
 linux=$build/linux
 base=$build/base
-source_package=linux-source-6.12
+source_package='linux-source-6.12'
 
 # The parts of the clone that stand at their place in Linux
 overlay=(net include kernel samples tools Documentation)

@@ -17,13 +17,15 @@ check_machine() {
 }
 
 missing() {
-	local name
-	sed -e '/^#/d' -e 's/[[:space:]].*//' "$lab/packages" | while read -r name; do
-		[[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || echo "$name"
-	done
+	local names
+	mapfile -t names < <(sed -e '/^#/d' -e 's/[[:space:]].*//' "$lab/packages")
+	# shellcheck disable=SC2016  # dpkg-query's own variables
+	printf '%s\n' "${names[@]}" | grep -vxFf <(dpkg-query -W \
+		-f '${db:Status-Status} ${Package}\n' "${names[@]}" 2>/dev/null | sed -n 's/^installed //p') || true
 }
 
 mirror() {
+	# shellcheck disable=SC2016  # apt's own variables
 	apt-get indextargets --format '$(REPO_URI)' \
 		'Created-By: Packages' 'Codename: bookworm' 'Component: main' | head -n 1
 }
@@ -58,7 +60,7 @@ if ((${#names[@]})); then
 		[[ -n $(apt-cache madison "$name") ]] ||
 			die "Debian's package $name is not in this machine's apt sources; add bookworm and bookworm-updates, main"
 	done
-	step "installing ${#names[@]} packages" "$log/apt-install.log" install_missing "${names[@]}"
+	step "installing packages" "$log/apt-install.log" install_missing "${names[@]}"
 fi
 if ! command -v virtme-run >/dev/null; then
 	[[ -n $(mirror) ]] || step "updating package lists" "$log/apt-update.log" apt-get update

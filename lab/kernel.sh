@@ -1,34 +1,37 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# kernel.sh test|bench|uml|base: configure and build one kernel of the lab.
-# base is the bench kernel from the unpatched source, to compare with.
+# kernel.sh test|bench|uml|base|patch: configure and build one kernel of the lab.
+# base is the bench kernel from the unpatched source, to compare with; patch the one
+# of a part of the series, which lab/series-check.sh puts into build/patch.
 . "$(dirname "$0")/common.sh"
 
 kernel=${1-}
 case $kernel in
 test) fragments=(common x86 test) ;;
 bench | base) fragments=(common x86 bench) ;;
+patch) fragments=(common x86 bench drivers) ;;
 uml) fragments=(common uml) ;;
-*) die "kernel.sh: no kernel '$kernel'; there are test, bench, uml and base" ;;
+*) die "kernel.sh: no kernel '$kernel'; there are test, bench, uml, base and patch" ;;
 esac
 
 "$lab/tree.sh"
 source=$linux
-out=$linux/$kernel
-make=(make "-j$(nproc)" "O=$kernel" "CC=ccache gcc" "HOSTCC=ccache gcc")
+dir=$kernel
 targets=(bzImage modules)
 case $kernel in
-base)
-	source=$base
-	out=$base/bench
-	make=(make "-j$(nproc)" O=bench "CC=ccache gcc" "HOSTCC=ccache gcc")
-	[[ -d $base ]] || cp -al "$pristine" "$base"
+base | patch)
+	# built in bench/ as well: the same paths, the same ccache entries
+	source=$build/$kernel
+	dir=bench
+	[[ -d $source ]] || cp -al "$pristine" "$source"
 	;;
 uml)
-	make+=(ARCH=um)
 	targets=(linux)
 	;;
 esac
+out=$source/$dir
+make=(make "-j$(nproc)" "O=$dir" "CC=ccache gcc" "HOSTCC=ccache gcc")
+[[ $kernel != uml ]] || make+=(ARCH=um)
 
 # The same objects from every clone: relative paths, no clock, no names
 export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$source CCACHE_MAXSIZE=${CCACHE_MAXSIZE-5G}
@@ -71,6 +74,7 @@ mkdir -p "$out"
 requested
 stamp=$(cat "$build/stamp" "$out/requested" "$0" | sha256sum)
 [[ $kernel != base ]] || stamp=$(cat "$out/requested" "$0" | sha256sum)
+[[ $kernel != patch ]] || stamp=
 [[ $stamp != "$(cat "$out/built" 2>/dev/null)" ]] || exit 0
 rm -f "$out/built"
 step "configuring the $kernel kernel" "$log/$kernel.config.log" configure

@@ -13,7 +13,7 @@ wanted() {
 	local name file
 	{
 		sed '/^#/d' "$lab/selftests.list"
-		(cd "$tests/prog_tests" && ls xdp_xfrm*.c 2>/dev/null | sed 's/\.c$//') || true
+		find "$tests/prog_tests" -name 'xdp_xfrm*.c' -printf '%f\n' | sed 's/\.c$//'
 	} | while read -r name; do
 		file=$tests/prog_tests/$name.c
 		[[ -f $file ]] || die "lab/selftests.list names $name, which the kernel does not have"

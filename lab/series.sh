@@ -81,7 +81,7 @@ commit_patch() {
 
 write_mails() {
 	rm -rf "$mails"
-	git_ format-patch -q --cover-letter --subject-prefix="$prefix" --base= -o "$mails" start..base
+	git_ format-patch -q --cover-letter --subject-prefix="$prefix" -o "$mails" start..base
 	[[ -f $top/patches/cover-letter ]] || die "no patches/cover-letter (first line: the subject)"
 	python3 - "$mails"/0000-cover-letter.patch "$top/patches/cover-letter" <<-'EOF'
 	import sys
@@ -96,7 +96,7 @@ write_mails() {
 verify() {
 	local file
 	git_ checkout -q -b applied start
-	git_ am -q "$mails"/0[0-9][0-9][1-9]-*.patch "$mails"/0[0-9][1-9]0-*.patch
+	git_ am -q "${numbered[@]}"
 	git_ diff --name-only start applied | sort | diff "$build/changed" - >&2 ||
 		die "git am touches other files than the assembled tree"
 	while read -r file; do
@@ -127,16 +127,16 @@ accepted() {
 }
 
 table() {
-	local mail bad=0 found
+	local mail bad=0 found numbers
 	printf '%4s  %-62s %5s %6s %6s  %s\n' nr subject files + - checkpatch
-	for mail in "$mails"/*.patch; do
-		[[ $mail != */0000-* ]] || continue
+	for mail in "${numbered[@]}"; do
 		found=$(complaints "$mail")
 		[[ -z $found ]] || bad=1
+		read -ra numbers < <(git apply --numstat "$mail" | awk '{f++; a += $1; d += $2} END {print f, a, d}')
 		printf '%4s  %-62.62s %5s %6s %6s  %s\n' \
 			"$(basename "$mail" | cut -c1-4)" \
 			"$(git mailinfo /dev/null /dev/null <"$mail" | sed -n 's/^Subject: //p')" \
-			$(git apply --numstat "$mail" | awk '{f++; a += $1; d += $2} END {print f, a, d}') \
+			"${numbers[@]}" \
 			"$(if [[ -z $found ]]; then echo clean; else wc -l <<<"$found"; fi)"
 		[[ -z $found ]] || printf '%s\n' "$found" >&2
 	done
@@ -159,6 +159,9 @@ for patch in $(patches); do
 	commit_patch "$patch"
 done
 write_mails
+numbered=("$mails"/*.patch)
+# without the cover letter
+numbered=("${numbered[@]:1}")
 verify
 table
-printf '%s mails in build/series; git am gives the assembled tree\n' "$(($(ls "$mails" | wc -l) - 1))"
+printf '%s mails in build/series; git am gives the assembled tree\n' "$(patches | wc -l)"

@@ -41,9 +41,9 @@ stage() {
 	if [[ -s $build/stage.series ]]; then
 		(cd "$build/stage" &&
 			QUILT_PC="$build/stage.pc" QUILT_PATCHES="$top/patches" QUILT_SERIES="$build/stage.series" \
-				quilt --quiltrc=- push -a --fuzz=0 -q) >"$log/patch.log" 2>&1 || {
-			tail -n 20 "$log/patch.log" >&2
-			die "patches/series does not apply to $source_package, see build/log/patch.log"
+				quilt --quiltrc=- push -a --fuzz=0 -q) >"$log/quilt.log" 2>&1 || {
+			tail -n 20 "$log/quilt.log" >&2
+			die "patches/series does not apply to $source_package, see build/log/quilt.log"
 		}
 	fi
 	overlay_files | rsync -rp --files-from=- "$top/" "$build/stage/"

@@ -30,27 +30,47 @@ say()
 	printf '%6.1f s  %s\n' "$uptime" "$*"
 }
 
+# collect: also what a run that failed leaves, as far as it came
+collect()
+{
+	local ns
+	for ns in "$NS_G1" "$NS_G2"; do
+		cp "$run/$ns/charon.log" "$out/charon-$ns.log"
+		ip -n "$ns" -s xfrm state >"$out/state-$ns"
+		in_ns "$ns" cat /proc/net/xfrm_stat >"$out/xfrm_stat-$ns"
+	done
+	cp "$run/wan.pcap" "$out"
+	[[ $XDP_XFRM == none ]] && return
+	in_ns "$NS_G1" "$XDP_XFRM" stats >"$out/stats"
+	fast_path_json stats >"$out/stats.json"
+	fast_path_json flows >"$out/flows.json"
+	fast_path_down
+}
+
 finish()
 {
-	((!${#jobs[@]})) || kill "${jobs[@]}" 2>/dev/null || true
+	set +e
+	collect 2>"$out/collect.err"
+	kill "${jobs[@]}" 2>/dev/null
 	wait
-	for ns in "$NS_G1" "$NS_G2"; do
-		cp "$run/$ns/charon.log" "$out/charon-$ns.log" 2>/dev/null || true
-	done
-	[[ $XDP_XFRM == none ]] || fast_path_down >/dev/null 2>&1 || true
 	topology_down
 }
 
-# await WHAT COMMAND...: until COMMAND succeeds, 30 s at most
-await()
+# within SECONDS COMMAND...: until COMMAND succeeds
+within()
 {
-	local what=$1 end=$((SECONDS + 30))
+	local end=$((SECONDS + $1))
 	shift
-	while ((SECONDS < end)); do
-		"$@" >/dev/null 2>&1 && return
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS < end)) || return
 		sleep 0.1
 	done
-	die "$what did not come up within 30 s, see build/demo/"
+}
+
+# await WHAT COMMAND...
+await()
+{
+	within 30 "${@:2}" || die "$1 did not come up within 30 s, see build/demo/"
 }
 
 # background LOG NS COMMAND...: not through in_ns, $! has to be the command
@@ -87,8 +107,12 @@ charon_up()
 	done
 	background "$out/charon-$1.err" "$1" \
 		env "STRONGSWAN_CONF=$dir/strongswan.conf" charon-systemd
-	await "charon of $1" test -S "$dir/charon.vici"
-	control "$1" --load-all --file "$dir/swanctl.conf" >"$out/swanctl-$1.log" 2>&1 ||
+}
+
+configure()
+{
+	await "charon of $1" test -S "$run/$1/charon.vici"
+	control "$1" --load-all --file "$run/$1/swanctl.conf" >"$out/swanctl-$1.log" 2>&1 ||
 		die "charon of $1 took no configuration, see build/demo/swanctl-$1.log"
 }
 
@@ -101,7 +125,8 @@ fetch()
 	background "$out/httpd-$name.log" "$server" \
 		"${one_cpu[@]}" busybox httpd -f -p "$address:$port" -h "$run/$name"
 	await "the HTTP server of $server" listens "$server" "$port"
-	in_ns "$client" "${one_cpu[@]}" curl -sS --max-time 60 -o "$run/$name/copy" "http://$address:$port/file"
+	in_ns "$client" "${one_cpu[@]}" curl -sS --max-time 60 -o "$run/$name/copy" "http://$address:$port/file" ||
+		die "HTTP $name failed, see build/demo/httpd-$name.log"
 	sha256sum "$run/$name/file" "$run/$name/copy" | cut -d' ' -f1 | xargs echo "$name" "$5" >>"$out/sha256"
 }
 
@@ -113,9 +138,9 @@ iperf()
 	background "$out/iperf3-server-$name.log" "$NS_B" "${one_cpu[@]}" iperf3 -s -1
 	server=${jobs[-1]}
 	await "the iperf3 server" listens "$NS_B" 5201
-	in_ns "$NS_A" "${one_cpu[@]}" timeout 60 iperf3 -c "$IP_B" -J "$@" >"$out/iperf3-$name.json"
+	in_ns "$NS_A" "${one_cpu[@]}" timeout 60 iperf3 -c "$IP_B" -J "$@" >"$out/iperf3-$name.json" ||
+		die "iperf3 $name failed, see build/demo/iperf3-$name.json"
 	wait "$server" || true
-	unset 'jobs[-1]'
 }
 
 # What left one gateway has come to the other, both ways
@@ -131,8 +156,8 @@ settled()
 # frames: what the device between the gateways sent and received so far
 frames()
 {
-	ip -n "$NS_G2" -s -j link show dev wan0 |
-		jq '.[].stats64 | .rx.packets + .tx.packets'
+	# shellcheck disable=SC2016 # awk's own
+	in_ns "$NS_G2" awk '$1 == "wan0:" { print $3 + $11 }' /proc/net/dev
 }
 
 # quiet: no frame for longer than the 1 s that tcpdump leaves frames in its buffer
@@ -153,7 +178,7 @@ topology_up
 # Windows smaller than the 256 slots of a veth ring: nothing is lost between the
 # gateways however fast one of them is, and counters compare exactly.
 for ns in "$NS_A" "$NS_B"; do
-	in_ns "$ns" sysctl -qw 'net.ipv4.tcp_rmem=4096 65536 131072' 'net.ipv4.tcp_wmem=4096 65536 131072'
+	settings "$ns" 'net.ipv4.tcp_rmem=4096 65536 131072' 'net.ipv4.tcp_wmem=4096 65536 131072'
 done
 background "$out/tcpdump.log" "$NS_G2" \
 	tcpdump -n -Z root -i wan0 -s 0 -B 65536 -w "$run/wan.pcap" \
@@ -164,6 +189,8 @@ await tcpdump grep -q 'listening on' "$out/tcpdump.log"
 say "IKEv2: charon on both gateways"
 charon_up "$NS_G1" "$IP_G1_WAN" "$IP_G2_WAN" "$NET_A" "$NET_B"
 charon_up "$NS_G2" "$IP_G2_WAN" "$IP_G1_WAN" "$NET_B" "$NET_A"
+configure "$NS_G1"
+configure "$NS_G2"
 control "$NS_G1" --initiate --child lan >"$out/initiate.log" ||
 	die "IKE did not bring the tunnel up, see build/demo/initiate.log"
 
@@ -173,7 +200,8 @@ if [[ $XDP_XFRM != none ]]; then
 fi
 
 say "ping A to B"
-in_ns "$NS_A" "${one_cpu[@]}" ping -q -c 20 -i 0.05 "$IP_B" >"$out/ping"
+in_ns "$NS_A" "${one_cpu[@]}" ping -q -c 20 -i 0.05 "$IP_B" >"$out/ping" ||
+	die "no answer to any ping, see build/demo/"
 say "iperf3 UDP A to B"
 iperf udp -u -l 256 -b 4M -k "$UDP_PACKETS"
 say "iperf3 TCP A to B"
@@ -184,20 +212,9 @@ say "HTTP: A fetches a file from B"
 fetch B-to-A "$NS_B" "$IP_B" "$NS_A" "$FILE_BYTES"
 
 say "collecting"
-await "the last packet" settled
-await "a quiet wire" quiet
+within 10 settled || say "the gateways count differently"
+within 10 quiet || say "the wire does not get quiet"
 frames >"$out/wire-frames"
 kill "$tcpdump"
 wait "$tcpdump" || true
-for ns in "$NS_G1" "$NS_G2"; do
-	ip -n "$ns" -s xfrm state >"$out/state-$ns"
-	in_ns "$ns" cat /proc/net/xfrm_stat >"$out/xfrm_stat-$ns"
-	control "$ns" --list-sas >"$out/sas-$ns"
-done
-if [[ $XDP_XFRM != none ]]; then
-	in_ns "$NS_G1" "$XDP_XFRM" stats >"$out/stats"
-	fast_path_json stats >"$out/stats.json"
-	fast_path_json flows >"$out/flows.json"
-fi
-cp "$run/wan.pcap" "$out"
 say "done"

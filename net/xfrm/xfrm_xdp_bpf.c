@@ -35,7 +35,8 @@
  *				    or rules that must see every packet
  *		    -EHOSTUNREACH - the next hop is not resolved yet
  *		    -ENOMEM       - out of memory
- *		    other         - what xfrm_lookup_with_ifid() said
+ *		    other         - what the lookup of the route, or
+ *				    xfrm_lookup_with_ifid(), said
  * @mark	- Mark for route and policy lookup, without a flow
  * @if_id	- XFRM interface id, without a flow
  * @reserved	- Must be zero
@@ -90,7 +91,10 @@ xfrm_xdp_lookup_flow(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 		dst_release(dst);
 		return ERR_PTR(-EHOSTUNREACH);
 	}
-	neigh_event_send(neigh, NULL);
+	/* Nobody may have sent to it yet. */
+	if (!neigh_event_send(neigh, NULL) && !READ_ONCE(neigh->hh.hh_len) &&
+	    neigh->dev->header_ops && neigh->dev->header_ops->cache)
+		neigh_hh_init(neigh);
 
 	dev = xfrm_dst_path(dst)->dev;
 	why = learned ? xfrm_xdp_bypass_check(xnet->net, origin->iif, dev) :
@@ -185,6 +189,7 @@ xfrm_xdp_lookup_new(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 		return ERR_PTR(-ENETUNREACH);
 	}
 
+	fl4->flowi4_oif = rt->dst.dev->ifindex;
 	dst = xfrm_lookup_with_ifid(xnet->net, &rt->dst, &origin.fl, NULL, 0,
 				    if_id);
 	return xfrm_xdp_lookup_flow(xnet, dst, &origin, false);
@@ -218,6 +223,7 @@ __bpf_kfunc int bpf_xdp_xfrm_offer(struct xdp_md *ctx, const void *key,
 	struct xdp_buff *xdp = (struct xdp_buff *)ctx;
 	const struct net_device *dev = xdp->rxq->dev;
 	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(dev_net(dev));
+	u8 record_key[XFRM_XDP_KEY_LEN] = {};
 	struct xfrm_xdp_tuple tuple;
 	struct xfrm_xdp_md *md;
 	int err;
@@ -237,10 +243,12 @@ __bpf_kfunc int bpf_xdp_xfrm_offer(struct xdp_md *ctx, const void *key,
 	if ((void *)md < xdp->data_hard_start + sizeof(struct xdp_frame))
 		return -ENOSPC;
 
-	memset(md, 0, sizeof(*md));
+	/* The key may lie where the record goes. */
+	memcpy(record_key, key, key__sz);
+	memcpy(md->key, record_key, sizeof(md->key));
 	md->magic = XFRM_XDP_MD_MAGIC;
 	md->ifindex = dev->ifindex;
-	memcpy(md->key, key, key__sz);
+	md->reserved = 0;
 	md->mac = xfrm_xdp_md_mac(xnet, md->ifindex, md->key, &tuple);
 	xdp->data_meta = md;
 	return 0;

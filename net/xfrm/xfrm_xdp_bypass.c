@@ -85,15 +85,29 @@ static bool xfrm_xdp_no_egress(const struct net_device *dev)
 	return true;
 }
 
+/* fq_codel may have filters, and their actions, on its packets. */
+static bool xfrm_xdp_qdisc_filters(struct Qdisc *qdisc)
+{
+	const struct Qdisc_class_ops *cl_ops = qdisc->ops->cl_ops;
+	const struct tcf_block *block;
+
+	if (!cl_ops || !cl_ops->tcf_block)
+		return false;
+
+	block = cl_ops->tcf_block(qdisc, 0, NULL);
+	return block && !list_empty(&block->chain_list);
+}
+
 /* A work-conserving queue only costs time; all others shape. */
-static bool xfrm_xdp_qdisc_ok(const struct Qdisc *qdisc)
+static bool xfrm_xdp_qdisc_ok(struct Qdisc *qdisc)
 {
 	static const char * const conserving[] = {
 		"noqueue", "pfifo_fast", "mq", "fq", "fq_codel",
 	};
 
-	return qdisc && match_string(conserving, ARRAY_SIZE(conserving),
-				     qdisc->ops->id) >= 0;
+	return qdisc && !xfrm_xdp_qdisc_filters(qdisc) &&
+	       match_string(conserving, ARRAY_SIZE(conserving),
+			    qdisc->ops->id) >= 0;
 }
 
 static bool xfrm_xdp_queues_ok(const struct net_device *dev)

@@ -106,6 +106,7 @@ static bool xfrm_xdp_state_ok(const struct xfrm_state *x)
 	       x->props.family == AF_INET &&
 	       !x->encap && !x->tfcpad &&
 	       !(x->props.flags & XFRM_STATE_ESN) &&
+	       x->pcpu_num == UINT_MAX &&
 	       x->xso.type == XFRM_DEV_OFFLOAD_UNSPECIFIED && !x->xso.dev &&
 	       !x->props.smark.m && !x->security;
 }

@@ -99,7 +99,7 @@ u64 xfrm_xdp_md_mac(const struct xfrm_xdp_net *xnet, u32 ifindex,
 		    const u8 *key, const struct xfrm_xdp_tuple *tuple);
 
 struct xfrm_xdp_request *xfrm_xdp_request_get(void);
-bool xfrm_xdp_request_room(const struct xdp_buff *xdp);
+bool xfrm_xdp_request_room(const struct xdp_buff *xdp, bool async);
 void xfrm_xdp_request_put(void);
 void xfrm_xdp_request_hold(struct xfrm_xdp_request *req,
 			   const struct xdp_buff *xdp, struct xfrm_state *x,

@@ -178,6 +178,7 @@ static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
 					struct sk_buff *skb)
 {
 	const struct inet_skb_parm *cb = IPCB(skb);
+	const struct xfrm_dst *xdst;
 
 	if (skb->dev->ifindex != offer->origin.iif || secpath_exists(skb) ||
 	    cb->opt.optlen || cb->frag_max_size ||
@@ -191,6 +192,9 @@ static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
 	if (xfrm_decode_session(dev_net(skb->dev), skb, &offer->origin.fl,
 				AF_INET))
 		return XFRM_XDP_NOPACKET;
+	/* XFRM was asked with the route, before there was a bundle. */
+	xdst = (const struct xfrm_dst *)skb_dst(skb);
+	offer->origin.fl.flowi_oif = xdst->route->dev->ifindex;
 
 	dst_hold(skb_dst(skb));
 	offer->dst = skb_dst(skb);
@@ -312,6 +316,10 @@ static enum xfrm_xdp_stat xfrm_xdp_learn(struct xfrm_xdp_offer *offer)
 	ops = rcu_dereference(xnet->ops);
 	if (!ops)
 		return XFRM_XDP_NOOPS;
+
+	/* Its device may be in another netns by now. */
+	if (!dst_check(offer->dst, 0))
+		return XFRM_XDP_NOWIRE;
 
 	why = xfrm_xdp_bypass_check(xnet->net, offer->origin.iif,
 				    xfrm_dst_path(offer->dst)->dev);

@@ -351,7 +351,7 @@ static void xfrm_xdp_consume(struct xdp_buff *xdp)
  * * -EHOSTUNREACH: the next hop is not resolved
  * * -ENETDOWN: the transmitting device is down or can't send from XDP
  * * -ENOSPC: no room for headers or trailer
- * * -ENOTBLK: memory that can't be held for an asynchronous cipher
+ * * -ENOTBLK: memory that the cipher can't use, or can't use asynchronously
  * * -EBUSY: too many packets wait for an asynchronous cipher
  * * -EKEYEXPIRED: state not valid, at a hard limit, or out of sequence numbers
  */
@@ -374,7 +374,7 @@ int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 	if (unlikely(why))
 		return xfrm_xdp_pass(flow, xdp, why);
 
-	if (flow->cipher.async && unlikely(!xfrm_xdp_request_room(xdp)))
+	if (unlikely(!xfrm_xdp_request_room(xdp, flow->cipher.async)))
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSMEMORY);
 
 	req = xfrm_xdp_request_get();

@@ -80,7 +80,8 @@ static int xfrm_xdp_stat_show(struct seq_file *seq, void *v)
 
 int __net_init xfrm_xdp_proc_init(struct net *net)
 {
-	if (!proc_create_net_single("xfrm_xdp_stat", 0444, net->proc_net,
+	if (IS_ENABLED(CONFIG_PROC_FS) &&
+	    !proc_create_net_single("xfrm_xdp_stat", 0444, net->proc_net,
 				    xfrm_xdp_stat_show, NULL))
 		return -ENOMEM;
 	return 0;

@@ -83,18 +83,20 @@ static bool xfrm_xdp_page_is_pp(const struct page *page)
 }
 
 /**
- * xfrm_xdp_request_room() - can the memory of a packet be held?
+ * xfrm_xdp_request_room() - can a cipher work in the memory of a packet?
  * @xdp: packet
+ * @async: the call may go asynchronous
  *
- * Memory of an AF_XDP socket belongs to user space, and a slab object can't be
- * held by a reference to its page.
+ * Memory of an AF_XDP socket is mapped where a scatterlist can't find it, and
+ * belongs to user space. A slab object can't be held by a reference to its
+ * page.
  *
- * Return: true if xfrm_xdp_request_hold() can be called for it.
+ * Return: true if it can, with @async beyond the end of the XDP program.
  */
-bool xfrm_xdp_request_room(const struct xdp_buff *xdp)
+bool xfrm_xdp_request_room(const struct xdp_buff *xdp, bool async)
 {
 	return xdp->rxq->mem.type != MEM_TYPE_XSK_BUFF_POOL &&
-	       !PageSlab(xfrm_xdp_page(xdp));
+	       (!async || !PageSlab(xfrm_xdp_page(xdp)));
 }
 
 static void xfrm_xdp_request_send(struct xfrm_xdp_request *req)

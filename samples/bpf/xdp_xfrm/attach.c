@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -34,35 +35,35 @@ static void devices_free(struct device *devices, int count)
 	free(devices);
 }
 
-static int device_find(struct device *device, const char *command)
+static int device_find(struct device *device)
 {
 	int err;
 
 	device->ifindex = if_nametoindex(device->name);
 	if (!device->ifindex)
-		return fail("%s: %s: %s; see ip link", command, device->name,
-			    reason(errno));
+		return fail(device->name, "%s; see ip link", reason(errno));
 
 	err = attached_get(device->ifindex, &device->before);
 	if (err)
-		return fail("%s: %s: cannot tell its XDP program: %s; see ip link show %s",
-			    command, device->name, reason(err), device->name);
+		return fail(device->name,
+			    "cannot tell its XDP program: %s; see ip -d link",
+			    reason(err));
 	if (device->before.id && !device->before.flow_map)
-		return fail("%s: %s: has another XDP program, %s (id %u); detach that first",
-			    command, device->name, device->before.name,
-			    device->before.id);
+		return fail(device->name,
+			    "has another XDP program, %s (id %u); detach that first",
+			    device->before.name, device->before.id);
 	return 0;
 }
 
 /* Find all devices before anything is done to one of them. */
-static struct device *devices_find(const char *command, int count, char **names)
+static struct device *devices_find(int count, char **names)
 {
 	struct device *devices;
 	int i;
 
 	devices = calloc(count, sizeof(*devices));
 	if (!devices) {
-		fail("%s: no memory; give fewer devices", command);
+		fail("memory", "%s; give fewer devices", reason(errno));
 		return NULL;
 	}
 
@@ -71,7 +72,7 @@ static struct device *devices_find(const char *command, int count, char **names)
 		devices[i].name = names[i];
 	}
 	for (i = 0; i < count; i++) {
-		if (device_find(&devices[i], command)) {
+		if (device_find(&devices[i])) {
 			devices_free(devices, count);
 			return NULL;
 		}
@@ -96,8 +97,8 @@ static int attach(const struct device *device, int fd, __u32 mode)
 	int err;
 
 	if (device->before.id && device->before.mode != mode)
-		return fail("load: %s: has the program in %s mode; run xdp_xfrm unload %s first",
-			    device->name,
+		return fail(device->name,
+			    "has the program in %s mode; run xdp_xfrm unload %s first",
 			    mode == XDP_FLAGS_DRV_MODE ? "skb" : "native",
 			    device->name);
 
@@ -106,17 +107,18 @@ static int attach(const struct device *device, int fd, __u32 mode)
 	case 0:
 		return 0;
 	case -EOPNOTSUPP:
-		return fail("load: %s: %s; %s", device->name, reason(err),
+		return fail(device->name, "%s; %s", reason(err),
 			    mode == XDP_FLAGS_DRV_MODE ?
 			    "if the driver has no native XDP, use --skb-mode" :
 			    "see ip -d link show");
 	case -EBUSY:
 	case -EEXIST:
-		return fail("load: %s: %s; detach what is there first",
-			    device->name, reason(err));
+		return fail(device->name, "%s; detach what is there first",
+			    reason(err));
 	}
-	return fail("load: %s: %s; see the driver's limits on MTU and queues",
-		    device->name, reason(err));
+	return fail(device->name,
+		    "%s; see the driver's limits on MTU and queues",
+		    reason(err));
 }
 
 /* All devices get the program, or none. */
@@ -144,7 +146,7 @@ static int ask_ethtool(const struct device *device, void *request)
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	strncpy(ifr.ifr_name, device->name, IFNAMSIZ - 1);
+	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", device->name);
 	err = ioctl(fd, SIOCETHTOOL, &ifr);
 	close(fd);
 	return err;
@@ -168,12 +170,14 @@ static void check_learning(const struct device *devices, int count,
 	int i;
 
 	if (access(pin, F_OK))
-		warn("load: all packets pass, nothing learns in this network namespace yet; run xdp_xfrm start");
+		warn("this network namespace",
+		     "nothing is learned yet, all packets pass; run xdp_xfrm start");
 
 	for (i = 0; mode == XDP_FLAGS_DRV_MODE && i < count; i++) {
 		if (hides_vlans(&devices[i]))
-			warn("load: %s: strips VLAN tags, its flows will not be learned; run ethtool -K %s rxvlan off",
-			     devices[i].name, devices[i].name);
+			warn(devices[i].name,
+			     "strips VLAN tags, its flows will not be learned; run ethtool -K %s rxvlan off",
+			     devices[i].name);
 	}
 }
 
@@ -211,7 +215,7 @@ int cmd_load(const struct options *opts, int argc, char **argv)
 
 	if (probe_kernel())
 		return -1;
-	devices = devices_find("load", argc, argv);
+	devices = devices_find(argc, argv);
 	if (!devices)
 		return -1;
 
@@ -228,8 +232,7 @@ static int detach(struct device *device)
 	/* A program that is held open is one that uses the flow map. */
 	attached_put(&device->before);
 	if (err)
-		return fail("unload: %s: %s; see ip -d link show %s",
-			    device->name, reason(err), device->name);
+		return fail(device->name, "%s; see ip -d link", reason(err));
 	return 0;
 }
 
@@ -243,14 +246,14 @@ int cmd_unload(const struct options *opts, int argc, char **argv)
 	(void)opts;
 	if (probe_root())
 		return -1;
-	devices = devices_find("unload", argc, argv);
+	devices = devices_find(argc, argv);
 	if (!devices)
 		return -1;
 
 	for (i = 0; i < argc && !err; i++) {
 		if (!devices[i].before.id)
-			err = fail("unload: %s: has no XDP program; see ip link show %s",
-				   devices[i].name, devices[i].name);
+			err = fail(devices[i].name,
+				   "has no XDP program; see ip -d link");
 	}
 	if (err || pins_open(&pins)) {
 		devices_free(devices, argc);

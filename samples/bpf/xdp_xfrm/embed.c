@@ -5,13 +5,13 @@
 
 #define EMBED(symbol, file)				\
 	asm(".pushsection .rodata\n"			\
+	    ".globl " #symbol "_start, " #symbol "_end\n" \
 	    ".balign 8\n"				\
 	    #symbol "_start:\n"				\
 	    ".incbin \"" file "\"\n"			\
 	    #symbol "_end:\n"				\
 	    ".byte 0\n"					\
-	    ".popsection\n");				\
-	extern const char symbol##_start[], symbol##_end[]
+	    ".popsection\n")
 
 EMBED(xdp_elf, "xdp_xfrm.bpf.o");
 EMBED(learn_elf, "xdp_xfrm_learn.bpf.o");

@@ -134,8 +134,7 @@ int cmd_flows(const struct options *opts, int argc, char **argv)
 
 	fd = flow_map_open(&id, &max_entries);
 	if (fd < 0)
-		return fail("flows: no flow map at " FLOWS_PIN ": %s; run xdp_xfrm start",
-			    reason(fd));
+		return fail(FLOWS_PIN, "%s; run xdp_xfrm start", reason(fd));
 
 	if (opts->json)
 		putchar('[');

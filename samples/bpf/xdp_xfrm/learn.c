@@ -58,15 +58,16 @@ static int start_learning(struct bpf_object *obj, const char *pin)
 	link = bpf_map__attach_struct_ops(map);
 	err = libbpf_get_error(link);
 	if (err == -EBUSY)
-		return fail("start: learning already runs in this network namespace; run xdp_xfrm stop first");
+		return fail("this network namespace",
+			    "learning already runs; run xdp_xfrm stop first");
 	if (err)
-		return fail("start: cannot register the learning side: %s; see the kernel log",
+		return fail("this network namespace",
+			    "cannot register the learning side: %s; see the kernel log",
 			    reason(err));
 
 	err = pin_registered(bpf_map__fd(map), pin);
 	if (err)
-		fail("start: cannot pin %s: %s; remove what is there", pin,
-		     reason(err));
+		fail(pin, "%s; remove what is there", reason(err));
 	else
 		bpf_link__disconnect(link);
 	bpf_link__destroy(link);
@@ -90,8 +91,9 @@ static void check_devices(void)
 	for (dev = devices; dev && dev->if_index; dev++) {
 		if (!attached_get(dev->if_index, &attached) &&
 		    attached.flow_map && attached.flow_map != id)
-			warn("start: %s: its XDP program has another flow map and sees no flows; run xdp_xfrm load %s",
-			     dev->if_name, dev->if_name);
+			warn(dev->if_name,
+			     "its XDP program has another flow map and sees no flows; run xdp_xfrm load %s",
+			     dev->if_name);
 		attached_put(&attached);
 	}
 	if_freenameindex(devices);
@@ -135,7 +137,8 @@ static int forget_flows(bool all)
 	keys = calloc(max_entries, sizeof(*keys));
 	if (!keys) {
 		close(fd);
-		return fail("stop: no memory to forget the flows; unload the XDP programs");
+		return fail(FLOWS_PIN,
+			    "no memory to forget the flows; unload the XDP programs");
 	}
 
 	while (count < max_entries &&
@@ -159,10 +162,11 @@ static int stop_learning(const char *pin, void *arg)
 	(void)arg;
 	err = unregister(pin);
 	if (err == -ENOENT)
-		return fail("stop: learning was not started in this network namespace, or with another " BPFFS "; run xdp_xfrm start");
+		return fail("this network namespace",
+			    "learning was not started, or under another bpffs; run xdp_xfrm start");
 	if (err)
-		return fail("stop: cannot unregister %s: %s; see the kernel log",
-			    pin, reason(err));
+		return fail(pin, "cannot unregister it: %s; see the kernel log",
+			    reason(err));
 	return 0;
 }
 

@@ -19,18 +19,17 @@ static int size_flow_map(struct bpf_object *obj, __u32 flows)
 	if (fd >= 0) {
 		close(fd);
 		if (flows && flows != pinned)
-			return fail("--flows %u: the flow map in use has %u entries; unload and stop first, or leave out --flows",
-				    flows, pinned);
+			return fail("--flows",
+				    "the flow map in use has %u entries; unload and stop first, or leave out --flows",
+				    pinned);
 		flows = pinned;
 	} else if (fd != -ENOENT) {
-		return fail("cannot open " FLOWS_PIN ": %s; remove what is there",
-			    reason(fd));
+		return fail(FLOWS_PIN, "%s; remove what is there", reason(fd));
 	}
 
 	err = flows ? bpf_map__set_max_entries(map, flows) : 0;
 	if (err)
-		return fail("cannot size the flow map: %s; try another --flows",
-			    reason(err));
+		return fail("--flows", "%s; try another size", reason(err));
 	return 0;
 }
 
@@ -39,19 +38,19 @@ static int size_flow_map(struct bpf_object *obj, __u32 flows)
  */
 struct bpf_object *object_load(const struct embedded *embedded, __u32 flows)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts,
-		.object_name = embedded->name,
-		.pin_root_path = GLOBALS_DIR,
-	);
+	LIBBPF_OPTS(bpf_object_open_opts, opts);
 	struct bpf_object *obj;
 	int err;
 
+	opts.object_name = embedded->name;
+	opts.pin_root_path = GLOBALS_DIR;
 	obj = bpf_object__open_mem(embedded->start,
 				   embedded->end - embedded->start, &opts);
 	err = libbpf_get_error(obj);
 	if (err) {
-		fail("%s: libbpf cannot read the BPF object: %s; use libbpf 1.1 or later",
-		     embedded->name, reason(err));
+		fail(embedded->name,
+		     "libbpf cannot read the BPF object: %s; use libbpf 1.1 or later",
+		     reason(err));
 		return NULL;
 	}
 
@@ -63,11 +62,13 @@ struct bpf_object *object_load(const struct embedded *embedded, __u32 flows)
 		return obj;
 
 	if (err == -ENOMEM || err == -E2BIG)
-		fail("%s: no memory for the BPF programs and the flow map: %s; try a smaller --flows",
-		     embedded->name, reason(err));
+		fail(embedded->name,
+		     "cannot make the flow map: %s; try a smaller --flows",
+		     reason(err));
 	else
-		fail("%s: cannot load the BPF programs: %s; see what --verbose says",
-		     embedded->name, reason(err));
+		fail(embedded->name,
+		     "cannot load the BPF object: %s; see what --verbose says",
+		     reason(err));
 close:
 	bpf_object__close(obj);
 	return NULL;

@@ -45,9 +45,10 @@ static bool mount_lasts(void)
 static int bpffs_mount(void)
 {
 	if (!mount_lasts())
-		return fail("no bpffs on " BPFFS " in this mount namespace, pins would be lost; enter a network namespace by nsenter --net=/run/netns/NAME, not by ip netns exec");
+		return fail(BPFFS,
+			    "no bpffs in this mount namespace, pins would be lost; enter a network namespace by nsenter --net=/run/netns/NAME, not by ip netns exec");
 	if (mount("bpf", BPFFS, "bpf", 0, "mode=0700"))
-		return fail("cannot mount bpffs on " BPFFS ": %s; mount it",
+		return fail(BPFFS, "cannot mount bpffs: %s; mount it",
 			    reason(errno));
 	return 0;
 }
@@ -55,8 +56,7 @@ static int bpffs_mount(void)
 static int make_dir(const char *path)
 {
 	if (mkdir(path, 0700) && errno != EEXIST)
-		return fail("cannot make %s: %s; is " BPFFS " a writable bpffs?",
-			    path, reason(errno));
+		return fail(path, "%s; make the directory", reason(errno));
 	return 0;
 }
 
@@ -78,7 +78,7 @@ int pins_open(struct pins *pins)
 
 	pins->lock = open(BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (pins->lock < 0 || flock(pins->lock, LOCK_EX)) {
-		fail("cannot lock " BPFFS ": %s; is it a bpffs?",
+		fail(BPFFS, "cannot lock it: %s; mount a bpffs",
 		     reason(errno));
 		goto close;
 	}
@@ -134,7 +134,7 @@ int learn_pin(char pin[LEARN_PIN_LEN])
 	struct stat netns;
 
 	if (stat("/proc/thread-self/ns/net", &netns))
-		return fail("cannot tell the network namespace: %s; mount /proc",
+		return fail("/proc/thread-self/ns/net", "%s; mount /proc",
 			    reason(errno));
 	snprintf(pin, LEARN_PIN_LEN, LEARN_DIR "/" LEARN_PREFIX "%lu",
 		 (unsigned long)netns.st_ino);

@@ -11,7 +11,7 @@
 int probe_root(void)
 {
 	if (geteuid())
-		return fail("not root: %s; run it as root", reason(EPERM));
+		return fail("not root", "%s; run it as root", reason(EPERM));
 	return 0;
 }
 
@@ -27,7 +27,8 @@ int probe_kernel(void)
 	btf = btf__load_vmlinux_btf();
 	err = libbpf_get_error(btf);
 	if (err)
-		return fail("this kernel has no type information: %s; build it with CONFIG_DEBUG_INFO_BTF",
+		return fail("this kernel",
+			    "no type information: %s; build it with CONFIG_DEBUG_INFO_BTF",
 			    reason(err));
 
 	output = btf__find_by_name_kind(btf, "bpf_xdp_xfrm_output",
@@ -37,8 +38,10 @@ int probe_kernel(void)
 	btf__free(btf);
 
 	if (!output)
-		return fail("this kernel has no XFRM for XDP: no bpf_xdp_xfrm_output(); build it with CONFIG_XFRM_XDP, CONFIG_BPF_SYSCALL and CONFIG_BPF_JIT");
+		return fail("this kernel",
+			    "no XFRM for XDP, bpf_xdp_xfrm_output() is missing; build it with CONFIG_XFRM_XDP and CONFIG_BPF_JIT");
 	if (!ops)
-		return fail("this kernel learns no flows: no struct_ops xfrm_xdp_ops; build it with CONFIG_XFRM_XDP and CONFIG_BPF_JIT");
+		return fail("this kernel",
+			    "no XFRM for XDP, struct_ops xfrm_xdp_ops is missing; build it with CONFIG_XFRM_XDP and CONFIG_BPF_JIT");
 	return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "tool.h"
 
+static const char *command;
 static bool verbose;
 
 /* The kernel's own words (extended ack) on the last request by netlink. */
@@ -37,34 +38,36 @@ static int print_libbpf(enum libbpf_print_level level, const char *fmt,
 
 void report_init(const struct options *opts)
 {
+	command = opts->command;
 	verbose = opts->verbose;
 	libbpf_set_print(print_libbpf);
 }
 
-static void print_line(const char *fmt, va_list args)
+static void print_line(const char *what, const char *fmt, va_list args)
 {
-	fputs("xdp_xfrm: ", stderr);
+	fprintf(stderr, "xdp_xfrm: %s%s%s: ", command ?: "",
+		command ? ": " : "", what);
 	vfprintf(stderr, fmt, args);
 	fputc('\n', stderr);
 }
 
 /* Always returns -1, for the caller to return. */
-int fail(const char *fmt, ...)
+int fail(const char *what, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	print_line(fmt, args);
+	print_line(what, fmt, args);
 	va_end(args);
 	return -1;
 }
 
-void warn(const char *fmt, ...)
+void warn(const char *what, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	print_line(fmt, args);
+	print_line(what, fmt, args);
 	va_end(args);
 }
 

@@ -147,8 +147,9 @@ int cmd_stats(const struct options *opts, int argc, char **argv)
 	(void)argv;
 	file = fopen(STAT_FILE, "re");
 	if (!file)
-		return fail("stats: this kernel has no XFRM for XDP: %s: %s; build it with CONFIG_XFRM_XDP and mount /proc",
-			    STAT_FILE, reason(errno));
+		return fail(STAT_FILE,
+			    "%s; use a kernel with CONFIG_XFRM_XDP, and mount /proc",
+			    reason(errno));
 	count = read_rows(file, rows);
 	fclose(file);
 

@@ -11,6 +11,7 @@
 #include <linux/types.h>
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define __printf(a, b)	__attribute__((__format__(printf, a, b)))
 
 struct bpf_object;
 
@@ -42,8 +43,8 @@ int cmd_flows(const struct options *opts, int argc, char **argv);
 
 /* report.c */
 void report_init(const struct options *opts);
-int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+int fail(const char *what, const char *fmt, ...) __printf(2, 3);
+void warn(const char *what, const char *fmt, ...) __printf(2, 3);
 const char *reason(int err);
 void print_json_string(const char *s);
 
@@ -98,7 +99,10 @@ int attached_get(int ifindex, struct attached *attached);
 void attached_put(struct attached *attached);
 bool flow_map_attached(__u32 id);
 
-/* embed.c */
+/* embed.c: the BPF objects, as ELF */
+extern const char xdp_elf_start[], xdp_elf_end[];
+extern const char learn_elf_start[], learn_elf_end[];
+
 struct embedded {
 	const char	*name;
 	const void	*start;

@@ -12,7 +12,7 @@
 #include "xdp_xfrm.h"
 
 #define EXIT_USAGE	2
-#define MAX_FLOWS	(1 << 24)
+#define MAX_FLOWS	0x1000000
 
 struct option_info {
 	char		letter;
@@ -123,8 +123,8 @@ static int parse_flows(const char *arg, __u32 *flows)
 	errno = 0;
 	value = strtoul(arg, &end, 10);
 	if (errno || end == arg || *end || !value || value > MAX_FLOWS)
-		return fail("--flows %s: not a number of flows; give 1 to %u",
-			    arg, MAX_FLOWS);
+		return fail("--flows", "%s is not a size; give 1 to %u", arg,
+			    MAX_FLOWS);
 	*flows = value;
 	return 0;
 }
@@ -179,8 +179,8 @@ static int parse_options(int argc, char **argv, struct options *opts,
 		case 'V':
 			break;
 		default:
-			return fail("%s: no such option, or its argument is missing; see xdp_xfrm --help",
-				    argv[optind - 1]);
+			return fail(argv[optind - 1],
+				    "no such option, or its argument is missing; see xdp_xfrm --help");
 		}
 		if (!strchr(given, letter))
 			given[strlen(given)] = letter;
@@ -195,14 +195,17 @@ static int check_usage(const struct command *command, const char *given,
 	size_t at = strspn(given, command->options);
 
 	if (given[at])
-		return fail("%s: takes no option -%c; see xdp_xfrm %s --help",
-			    command->name, given[at], command->name);
+		return fail(command->name,
+			    "takes no option -%c; see xdp_xfrm %s --help",
+			    given[at], command->name);
 	if (command->devices && !args)
-		return fail("%s: no device given; see xdp_xfrm %s --help",
-			    command->name, command->name);
+		return fail(command->name,
+			    "no device given; see xdp_xfrm %s --help",
+			    command->name);
 	if (!command->devices && args)
-		return fail("%s: takes no arguments; see xdp_xfrm %s --help",
-			    command->name, command->name);
+		return fail(command->name,
+			    "takes no arguments; see xdp_xfrm %s --help",
+			    command->name);
 	return 0;
 }
 
@@ -228,7 +231,7 @@ int main(int argc, char **argv)
 
 	command = find_command(argv[optind]);
 	if (!command) {
-		fail("%s: no such command; see xdp_xfrm --help", argv[optind]);
+		fail(argv[optind], "no such command; see xdp_xfrm --help");
 		return EXIT_USAGE;
 	}
 	if (strchr(given, 'h')) {
@@ -246,8 +249,8 @@ int main(int argc, char **argv)
 	if (command->run(&opts, argc, argv))
 		return EXIT_FAILURE;
 	if (fflush(stdout)) {
-		fail("%s: cannot write: %s; the output is incomplete",
-		     command->name, reason(errno));
+		fail("output", "%s; what was printed is incomplete",
+		     reason(errno));
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;

@@ -46,6 +46,8 @@
 #define POLICY_ADD	"xfrm policy add " ESP_POLICY "out" ESP_TMPL
 #define POLICY_DEL	"xfrm policy delete " ESP_POLICY "out\n"
 
+#define PEER(name, ns, mac) "name " name " netns " ns " address " mac "\n"
+
 struct frame {
 	struct ethhdr	eth;
 	struct iphdr	iph;
@@ -98,10 +100,10 @@ static inline int topology_up(void)
 	    " && ip netns add " NS_B);
 
 	if (!ip_ok(NS_GATEWAY,
-		   "link add lan0 address " MAC_LAN " type veth peer name eth0"
-		   " netns " NS_A " address " MAC_A "\n"
-		   "link add wan0 address " MAC_WAN " type veth peer name wan0"
-		   " netns " NS_B " address " MAC_B "\n"
+		   "link add lan0 address " MAC_LAN " type veth peer "
+		   PEER("eth0", NS_A, MAC_A)
+		   "link add wan0 address " MAC_WAN " type veth peer "
+		   PEER("wan0", NS_B, MAC_B)
 		   "addr add 10.1.0.1/24 dev lan0\n"
 		   "addr add 192.0.2.1/24 dev wan0\n"
 		   "link set lan0 up\n"
@@ -137,7 +139,7 @@ fail:
 }
 
 /* The gateway's own counters. */
-static inline long xfrm_xdp_stat(const char *name)
+static inline long gateway_stat(const char *name)
 {
 	struct nstoken *tok = open_netns(NS_GATEWAY);
 	char line[128], found[64];
@@ -170,8 +172,8 @@ static inline int ns_ifindex(const char *ns, const char *name)
 	return ifindex;
 }
 
-static inline struct bpf_link *ns_attach_xdp(const char *ns, const char *name,
-				      const struct bpf_program *prog)
+static inline struct bpf_link *
+ns_attach_xdp(const char *ns, const char *name, const struct bpf_program *prog)
 {
 	struct nstoken *tok = open_netns(ns);
 	struct bpf_link *link;
@@ -183,7 +185,8 @@ static inline struct bpf_link *ns_attach_xdp(const char *ns, const char *name,
 	return link;
 }
 
-static inline struct bpf_link *ns_attach_ops(const char *ns, const struct bpf_map *ops)
+static inline struct bpf_link *
+ns_attach_ops(const char *ns, const struct bpf_map *ops)
 {
 	struct nstoken *tok = open_netns(ns);
 	struct bpf_link *link;
@@ -213,13 +216,14 @@ static inline int receiver(void)
 
 static inline void frame_checksum(struct frame *frame)
 {
-	const __u16 *word = (const __u16 *)&frame->iph;
+	__u16 words[sizeof(frame->iph) / 2];
 	__u32 sum = 0;
 	int i;
 
 	frame->iph.check = 0;
-	for (i = 0; i < sizeof(frame->iph) / 2; i++)
-		sum += word[i];
+	memcpy(words, &frame->iph, sizeof(words));
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		sum += words[i];
 	frame->iph.check = csum_fold(sum);
 }
 
@@ -252,21 +256,21 @@ static inline struct frame frame_make(__u16 sport)
  * the program says is done.
  */
 static inline int frame_run(const struct bpf_program *prog, const void *frame,
-		     __u32 len, int ifindex, bool live)
+			    __u32 len, int ifindex, bool live)
 {
-	struct xdp_md md = { .data_end = len, .ingress_ifindex = ifindex };
 	LIBBPF_OPTS(bpf_test_run_opts, opts,
 		    .data_in = frame,
 		    .data_size_in = len,
-		    .ctx_in = &md,
-		    .ctx_size_in = sizeof(md),
 		    .repeat = 1,
 		    .flags = live ? BPF_F_TEST_XDP_LIVE_FRAMES : 0);
+	struct xdp_md md = { .data_end = len, .ingress_ifindex = ifindex };
 	struct nstoken *tok = open_netns(NS_GATEWAY);
 	int err;
 
 	if (!tok)
 		return -1;
+	opts.ctx_in = &md;
+	opts.ctx_size_in = sizeof(md);
 	err = bpf_prog_test_run_opts(bpf_program__fd(prog), &opts);
 	close_netns(tok);
 	return err;

@@ -11,6 +11,8 @@
 #   topology_up           the four namespaces, routes and forwarding
 #   topology_down         removes them; safe to call at any time
 #   tunnel_up [128|256]   states with fixed keys and policies on both gateways
+#   add_state NS SRC DST SPI KEY    one more state of that kind
+#   fixed_key BITS BYTE   a key that is BYTE throughout
 #   tunnel_down           removes all states and policies of both gateways
 #   fast_path_up [DEV]... start the fast path on G1, load it on DEV (lan0)
 #   fast_path_down        unload and stop it
@@ -51,53 +53,64 @@ in_ns()
 	nsenter "--net=/var/run/netns/$ns" -- "$@"
 }
 
-link_up()
-{
-	local ns=$1 dev=$2 addr=$3
-	ip -n "$ns" addr add "$addr/$PREFIX" dev "$dev"
-	ip -n "$ns" link set "$dev" up
-}
-
-# wire NS DEV MAC NS DEV MAC
-wire()
-{
-	ip link add "$2" netns "$1" address "$3" type veth \
-		peer name "$5" netns "$4" address "$6"
-}
-
-netns_up()
+# IPv6 off: router solicitations and duplicate address detection are noise in
+# captures. More settings as arguments.
+settings()
 {
 	local ns=$1
-	ip netns add "$ns"
-	# router solicitations and duplicate address detection are noise in captures
-	in_ns "$ns" sysctl -qe -w net.ipv6.conf.all.disable_ipv6=1 \
-		net.ipv6.conf.default.disable_ipv6=1
-	ip -n "$ns" link set lo up
+	shift
+	in_ns "$ns" sysctl -qew net.ipv6.conf.all.disable_ipv6=1 \
+		net.ipv6.conf.default.disable_ipv6=1 "$@"
 }
 
+# Few processes in all: in an emulated guest each one takes its time.
 topology_up()
 {
-	local ns
 	topology_down
-	for ns in "$NS_A" "$NS_G1" "$NS_G2" "$NS_B"; do
-		netns_up "$ns"
-	done
-	wire "$NS_A" eth0 "$MAC_A" "$NS_G1" lan0 "$MAC_G1_LAN"
-	wire "$NS_G1" wan0 "$MAC_G1_WAN" "$NS_G2" wan0 "$MAC_G2_WAN"
-	wire "$NS_G2" lan0 "$MAC_G2_LAN" "$NS_B" eth0 "$MAC_B"
-	link_up "$NS_A" eth0 "$IP_A"
-	link_up "$NS_G1" lan0 "$IP_G1_LAN"
-	link_up "$NS_G1" wan0 "$IP_G1_WAN"
-	link_up "$NS_G2" wan0 "$IP_G2_WAN"
-	link_up "$NS_G2" lan0 "$IP_G2_LAN"
-	link_up "$NS_B" eth0 "$IP_B"
-	ip -n "$NS_A" route add default via "$IP_G1_LAN"
-	ip -n "$NS_B" route add default via "$IP_G2_LAN"
-	ip -n "$NS_G1" route add "$NET_B" via "$IP_G2_WAN"
-	ip -n "$NS_G2" route add "$NET_A" via "$IP_G1_WAN"
-	for ns in "$NS_G1" "$NS_G2"; do
-		in_ns "$ns" sysctl -qw net.ipv4.ip_forward=1
-	done
+	ip -batch - <<-EOF
+		netns add $NS_A
+		netns add $NS_G1
+		netns add $NS_G2
+		netns add $NS_B
+		link add eth0 netns $NS_A address $MAC_A type veth \
+			peer name lan0 netns $NS_G1 address $MAC_G1_LAN
+		link add wan0 netns $NS_G1 address $MAC_G1_WAN type veth \
+			peer name wan0 netns $NS_G2 address $MAC_G2_WAN
+		link add lan0 netns $NS_G2 address $MAC_G2_LAN type veth \
+			peer name eth0 netns $NS_B address $MAC_B
+	EOF
+	settings "$NS_A"
+	settings "$NS_G1" net.ipv4.ip_forward=1
+	settings "$NS_G2" net.ipv4.ip_forward=1
+	settings "$NS_B"
+	ip -n "$NS_A" -batch - <<-EOF
+		link set lo up
+		link set eth0 up
+		addr add $IP_A/$PREFIX dev eth0
+		route add default via $IP_G1_LAN
+	EOF
+	ip -n "$NS_G1" -batch - <<-EOF
+		link set lo up
+		link set lan0 up
+		link set wan0 up
+		addr add $IP_G1_LAN/$PREFIX dev lan0
+		addr add $IP_G1_WAN/$PREFIX dev wan0
+		route add $NET_B via $IP_G2_WAN
+	EOF
+	ip -n "$NS_G2" -batch - <<-EOF
+		link set lo up
+		link set lan0 up
+		link set wan0 up
+		addr add $IP_G2_LAN/$PREFIX dev lan0
+		addr add $IP_G2_WAN/$PREFIX dev wan0
+		route add $NET_A via $IP_G1_WAN
+	EOF
+	ip -n "$NS_B" -batch - <<-EOF
+		link set lo up
+		link set eth0 up
+		addr add $IP_B/$PREFIX dev eth0
+		route add default via $IP_G2_LAN
+	EOF
 	# veth takes redirected frames only if the peer polls them with NAPI
 	in_ns "$NS_G2" ethtool -K wan0 gro on
 }
@@ -110,21 +123,6 @@ topology_down()
 	done
 }
 
-# add_state NS SRC DST SPI KEY: one direction, AES-GCM with a 16 byte ICV
-add_state()
-{
-	ip -n "$1" xfrm state add src "$2" dst "$3" proto esp spi "$4" \
-		reqid "$REQID" mode tunnel replay-window 32 \
-		aead 'rfc4106(gcm(aes))' "$5" 128
-}
-
-add_policy()
-{
-	local ns=$1 dir=$2 src=$3 dst=$4 from=$5 to=$6
-	ip -n "$ns" xfrm policy add src "$src" dst "$dst" dir "$dir" \
-		tmpl src "$from" dst "$to" proto esp reqid "$REQID" mode tunnel
-}
-
 # fixed_key BITS BYTE: AES key and 4 bytes of salt, all of them BYTE
 fixed_key()
 {
@@ -132,19 +130,48 @@ fixed_key()
 	printf "$2%.0s" $(seq $(($1 / 8 + 4)))
 }
 
+# state_line SRC DST SPI KEY: one direction, AES-GCM with a 16 byte ICV
+state_line()
+{
+	echo xfrm state add src "$1" dst "$2" proto esp spi "$3" reqid "$REQID" \
+		mode tunnel replay-window 32 aead 'rfc4106(gcm(aes))' "$4" 128
+}
+
+# add_state NS SRC DST SPI KEY
+add_state()
+{
+	state_line "${@:2}" | ip -n "$1" -batch -
+}
+
+# tunnel_states BITS: the same two on both gateways
+tunnel_states()
+{
+	state_line "$IP_G1_WAN" "$IP_G2_WAN" "$SPI_OUT" "$(fixed_key "$1" a1)"
+	state_line "$IP_G2_WAN" "$IP_G1_WAN" "$SPI_IN" "$(fixed_key "$1" b2)"
+}
+
+# tunnel_policies LOCAL_NET REMOTE_NET LOCAL REMOTE
+tunnel_policies()
+{
+	local options="proto esp reqid $REQID mode tunnel"
+	cat <<-EOF
+		xfrm policy add src $1 dst $2 dir out tmpl src $3 dst $4 $options
+		xfrm policy add src $2 dst $1 dir in tmpl src $4 dst $3 $options
+		xfrm policy add src $2 dst $1 dir fwd tmpl src $4 dst $3 $options
+	EOF
+}
+
 tunnel_up()
 {
-	local bits=${1:-128} ns dir
-	for ns in "$NS_G1" "$NS_G2"; do
-		add_state "$ns" "$IP_G1_WAN" "$IP_G2_WAN" "$SPI_OUT" "$(fixed_key "$bits" a1)"
-		add_state "$ns" "$IP_G2_WAN" "$IP_G1_WAN" "$SPI_IN" "$(fixed_key "$bits" b2)"
-	done
-	add_policy "$NS_G1" out "$NET_A" "$NET_B" "$IP_G1_WAN" "$IP_G2_WAN"
-	add_policy "$NS_G2" out "$NET_B" "$NET_A" "$IP_G2_WAN" "$IP_G1_WAN"
-	for dir in in fwd; do
-		add_policy "$NS_G1" "$dir" "$NET_B" "$NET_A" "$IP_G2_WAN" "$IP_G1_WAN"
-		add_policy "$NS_G2" "$dir" "$NET_A" "$NET_B" "$IP_G1_WAN" "$IP_G2_WAN"
-	done
+	local bits=${1:-128}
+	{
+		tunnel_states "$bits"
+		tunnel_policies "$NET_A" "$NET_B" "$IP_G1_WAN" "$IP_G2_WAN"
+	} | ip -n "$NS_G1" -batch -
+	{
+		tunnel_states "$bits"
+		tunnel_policies "$NET_B" "$NET_A" "$IP_G2_WAN" "$IP_G1_WAN"
+	} | ip -n "$NS_G2" -batch -
 }
 
 tunnel_down()

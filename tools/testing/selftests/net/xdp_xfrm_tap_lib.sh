@@ -2,9 +2,10 @@
 # shellcheck shell=bash
 # What the end-to-end tests of XFRM in XDP share; sourced after xdp_xfrm_lib.sh.
 #
-#   gateway_up [DEV]...      topology, tunnel and fast path; taps on the wires
+#   gateway_up               topology, tunnel and fast path; taps on the wires
 #   wire_up, wire_down       only the taps; a netns with taps on it can't go
-#   send, sizes, tcp ...     commands of xdp_xfrm_wire.py; fill the array got
+#   ask COMMAND...           a command of xdp_xfrm_wire.py; fills the array got
+#   send N [NAME=VALUE]...   the same as ask send
 #   expect NAME WANTED...    a result: WANTED is KEY=VALUE, KEY<VALUE or KEY>VALUE,
 #                            KEY a counter of G1 or what xdp_xfrm_wire.py answers
 #   known_flow PORT          makes a flow that is learned and used; else the
@@ -23,13 +24,13 @@ wire_up()
 		MAC_A MAC_G1_LAN MAC_G1_WAN MAC_G2_WAN
 	coproc WIRE { exec python3 xdp_xfrm_wire.py 2>&1; }
 	answer
-	wire state "$SPI_OUT" "$(fixed_key 128 a1)"
+	ask state "$SPI_OUT" "$(fixed_key 128 a1)"
 }
 
 wire_down()
 {
 	local pid=$WIRE_PID
-	exec {WIRE[1]}>&-
+	printf 'quit\n' >&"${WIRE[1]}"
 	wait "$pid"
 }
 
@@ -48,11 +49,12 @@ answer()
 		done
 		return
 	done
+	printf '# %s\n' "${complaints[@]}"
 	printf 'Bail out! xdp_xfrm_wire.py does not answer\n'
 	exit 1
 }
 
-wire()
+ask()
 {
 	printf '%s\n' "$*" >&"${WIRE[1]}"
 	answer
@@ -60,7 +62,7 @@ wire()
 
 send()
 {
-	wire send "$@"
+	ask send "$@"
 }
 
 result()
@@ -127,7 +129,7 @@ gateway_up()
 	topology_up
 	tunnel_up
 	wire_up
-	fast_path_up "$@"
+	fast_path_up
 }
 
 gateway_down()
@@ -145,6 +147,3 @@ finish()
 	((results && !failures))
 	exit
 }
-
-# shellcheck disable=SC2034
-[[ ${BASH_SOURCE[0]} != "$0" ]] || exit 4

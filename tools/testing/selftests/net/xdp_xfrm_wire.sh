@@ -21,21 +21,21 @@ topology_up
 tunnel_up
 wire_up
 
-wire sizes 42 $largest
+ask sizes 42 $largest
 stack=${got[esp]}
 expect 'fast path off: every size by the stack' XfrmXdpOutput=0 XfrmXdpOffer=0 bad=0 "esp>1500"
-wire note sizes
+ask note sizes
 
 fast_path_up
 send 10 sport=3000
 expect 'the first packet by the stack, nine by XDP' XfrmXdpOffer=1 XfrmXdpLearned=1 \
 	XfrmXdpOutput=9 esp=10 good=10 delivered=10
-wire sizes 42 $largest
+ask sizes 42 $largest
 expect 'every size from 42 bytes to the MTU by XDP' "XfrmXdpOutput=$((largest - 41))" \
 	"esp=$stack" "good=$stack" "delivered=$stack"
-wire same sizes
+ask same sizes
 expect 'the same bytes as by the stack' same=1 "frames=$stack"
-wire sequence "$SPI_OUT"
+ask sequence "$SPI_OUT"
 expect 'one sequence and one salt over stack and XDP' bad=0 "last=$((2 * stack + 10))"
 
 send 3 sport=3000 size=$((largest + 1))
@@ -64,19 +64,19 @@ send 3 sport=3000 dmac=02:00:00:01:00:77
 expect "another's MAC address" XfrmXdpOutput=0 XfrmXdpPassMac=3 esp=0 clear=0
 send 10 sport=3005 by=socket
 expect 'UDP of a socket, its checksum unfinished' XfrmXdpLearned=1 XfrmXdpOutput=9 good=10 delivered=10
-wire tcp 200000
+ask tcp 200000
 expect 'TCP of a socket' 'XfrmXdpOutput>20' equal=1 bad=0
-wire sequence "$SPI_OUT"
+ask sequence "$SPI_OUT"
 expect 'one sequence and one salt over all of it' bad=0
 
 fast_path_down
 fast_path_up --skb-mode lan0
-wire sizes 60 76
+ask sizes 60 76
 expect 'generic XDP: each size of a cipher block' XfrmXdpLearned=1 XfrmXdpOutput=16 esp=18 good=18 delivered=18
 send 10 sport=3006 by=socket
 expect 'generic XDP: UDP of a socket' XfrmXdpLearned=1 XfrmXdpOutput=9 good=10
-wire sizes $((largest - 16)) $largest
+ask sizes $((largest - 16)) $largest
 expect 'generic XDP: up to the MTU' XfrmXdpOutput=17 good=18 delivered=18
-wire sequence "$SPI_OUT"
+ask sequence "$SPI_OUT"
 expect 'generic XDP: the same sequence' bad=0
 finish

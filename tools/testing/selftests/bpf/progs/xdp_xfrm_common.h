@@ -11,16 +11,14 @@
 
 #define ETH_P_IP	0x0800
 
-extern int bpf_xdp_xfrm_offer(struct xdp_md *ctx, const void *key,
-			      __u32 key__sz) __ksym;
-extern int bpf_xdp_xfrm_output(struct xdp_md *ctx,
-			       struct xfrm_xdp_flow *flow) __ksym;
-extern struct xfrm_xdp_flow *
+int bpf_xdp_xfrm_offer(struct xdp_md *ctx, const void *key, __u32 key__sz) __ksym;
+int bpf_xdp_xfrm_output(struct xdp_md *ctx, struct xfrm_xdp_flow *flow) __ksym;
+struct xfrm_xdp_flow *
 bpf_xdp_xfrm_lookup(struct xdp_md *ctx, struct xfrm_xdp_flow *flow__nullable,
 		    struct bpf_xdp_xfrm_opts *opts, __u32 opts__sz) __ksym;
-extern struct xfrm_xdp_flow *
+struct xfrm_xdp_flow *
 bpf_xfrm_xdp_flow_acquire(struct xfrm_xdp_flow *flow) __ksym;
-extern void bpf_xfrm_xdp_flow_release(struct xfrm_xdp_flow *flow) __ksym;
+void bpf_xfrm_xdp_flow_release(struct xfrm_xdp_flow *flow) __ksym;
 
 struct flow_key {
 	__be32	saddr;
@@ -29,7 +27,7 @@ struct flow_key {
 };
 
 struct flow_value {
-	struct xfrm_xdp_flow __kptr *flow;
+	struct xfrm_xdp_flow __kptr * flow;
 };
 
 #endif /* _XDP_XFRM_COMMON_H */

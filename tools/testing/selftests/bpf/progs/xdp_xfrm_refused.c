@@ -2,9 +2,10 @@
 /* What the verifier must not accept about flows. */
 
 #include "xdp_xfrm_common.h"
+#include <bpf/bpf_core_read.h>
 #include "bpf_misc.h"
 
-extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
+void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -156,7 +157,7 @@ int output_released(struct xdp_md *ctx)
 }
 
 SEC("xdp")
-__failure __msg("release kernel function bpf_xfrm_xdp_flow_release expects refcounted PTR_TO_BTF_ID")
+__failure __msg("bpf_xfrm_xdp_flow_release expects refcounted PTR_TO_BTF_ID")
 int release_not_acquired(struct xdp_md *ctx)
 {
 	struct flow_value *value = value_of(0);
@@ -215,7 +216,7 @@ int store_plain(struct xdp_md *ctx)
 	flow = lookup(ctx, NULL);
 	if (!flow)
 		return XDP_PASS;
-	*(struct xfrm_xdp_flow * volatile *)&value->flow = flow;
+	value->flow = flow;
 	bpf_xfrm_xdp_flow_release(flow);
 	return XDP_PASS;
 }
