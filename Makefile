@@ -8,7 +8,7 @@ help:
 	@echo 'As root on Debian 12, each does all of its own set-up:'
 	@echo '  make demo          an IPsec gateway that encrypts in XDP, IKE to wire, in a guest'
 	@echo '  make check         all tests: KUnit, BPF selftests, shell-level tests'
-	@echo '  make shell         the test kernel, booted, with the topology and a prompt'
+	@echo '  make shell         the topology of the demo, booted, and a prompt in it'
 	@echo '  make bench         instructions per packet: stack, plain XDP, this; build/bench.json'
 	@echo 'Pieces:'
 	@echo '  make assemble      build/linux: Debian source + patches/series + overlay'
@@ -53,7 +53,7 @@ series-check: deps
 bench: deps
 	@lab/bench.sh
 
-shell: kernel
+shell: deps
 	@lab/shell.sh
 
 clean:

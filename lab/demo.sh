@@ -5,14 +5,14 @@
 
 usage() {
 	cat <<-EOF
-	usage: [KERNEL=test|bench] lab/demo.sh [--no-fast-path]
+	usage: [KERNEL=bench|test] lab/demo.sh [--no-fast-path]
 	  --no-fast-path   the same traffic by the stack alone
 	Exit status 0 only if all that build/demo.json has is as it should be.
 	EOF
 	exit "$1"
 }
 
-kernel=${KERNEL:-test} tool=$build/xdp_xfrm/xdp_xfrm
+kernel=${KERNEL:-bench} tool=$build/xdp_xfrm/xdp_xfrm
 case ${1-} in
 '') ;;
 --no-fast-path) tool=none ;;
@@ -20,19 +20,20 @@ case ${1-} in
 *) usage 2 >&2 ;;
 esac
 
-[[ $kernel == test ]] || "$lab/kernel.sh" "$kernel"
-[[ $tool == none || -x $tool ]] || die "no ${tool#"$top"/}; run make kernel"
+"$lab/kernel.sh" "$kernel"
+"$lab/tool.sh"
+[[ $tool == none || -x $tool ]] || die "no ${tool#"$top"/}; see build/log/tool.log"
 
 locked demo
 seen=$build/demo
 rm -rf "$seen" "$seen.json"
 mkdir "$seen"
-# the test kernel in an emulated guest forwards some hundred packets a second
-traffic=(UDP_PACKETS=1500 TCP_BYTES=1M FILE_BYTES=1048576)
+# the test kernel in an emulated guest forwards a hundred packets a second
+traffic=(UDP_PACKETS=600 TCP_BYTES=512K FILE_BYTES=1048576)
 [[ $kernel == test ]] || traffic=(UDP_PACKETS=5000 TCP_BYTES=8M FILE_BYTES=8388608)
 start=$SECONDS rc=0
 printf '%-42s ... %s\n' "booting the $kernel kernel" build/log/demo.console
-"$lab/boot.sh" -l demo -t 300 "$kernel" -- \
+"$lab/boot.sh" -l demo -t 900 "$kernel" -- \
 	env "${traffic[@]}" \
 	"$lab/demo/guest.sh" "$seen" "$tool" || rc=$?
 printf '%-42s %3d s\n\n' 'the guest' $((SECONDS - start))

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# make shell: the test kernel with the demo's topology and a prompt in it.
+# make shell: the topology of the demo, booted, and a prompt in it.
 . "$(dirname "$0")/common.sh"
 
 [[ -t 0 ]] || die "make shell wants a terminal; lab/boot.sh test -- COMMAND runs one command"
-exec "$lab/boot.sh" -r "$lab/shell.rc" test
+"$lab/kernel.sh" bench
+"$lab/tool.sh"
+exec "$lab/boot.sh" -r "$lab/shell.rc" bench

@@ -70,7 +70,7 @@ within()
 # await WHAT COMMAND...
 await()
 {
-	within 30 "${@:2}" || die "$1 did not come up within 30 s, see build/demo/"
+	within 60 "${@:2}" || die "$1 did not come up within 60 s, see build/demo/"
 }
 
 # background LOG NS COMMAND...: not through in_ns, $! has to be the command
@@ -125,7 +125,7 @@ fetch()
 	background "$out/httpd-$name.log" "$server" \
 		"${one_cpu[@]}" busybox httpd -f -p "$address:$port" -h "$run/$name"
 	await "the HTTP server of $server" listens "$server" "$port"
-	in_ns "$client" "${one_cpu[@]}" curl -sS --max-time 60 -o "$run/$name/copy" "http://$address:$port/file" ||
+	in_ns "$client" "${one_cpu[@]}" curl -sS --max-time 200 -o "$run/$name/copy" "http://$address:$port/file" ||
 		die "HTTP $name failed, see build/demo/httpd-$name.log"
 	sha256sum "$run/$name/file" "$run/$name/copy" | cut -d' ' -f1 | xargs echo "$name" "$5" >>"$out/sha256"
 }
@@ -138,7 +138,7 @@ iperf()
 	background "$out/iperf3-server-$name.log" "$NS_B" "${one_cpu[@]}" iperf3 -s -1
 	server=${jobs[-1]}
 	await "the iperf3 server" listens "$NS_B" 5201
-	in_ns "$NS_A" "${one_cpu[@]}" timeout 60 iperf3 -c "$IP_B" -J "$@" >"$out/iperf3-$name.json" ||
+	in_ns "$NS_A" "${one_cpu[@]}" timeout 200 iperf3 -c "$IP_B" -J "$@" >"$out/iperf3-$name.json" ||
 		die "iperf3 $name failed, see build/demo/iperf3-$name.json"
 	wait "$server" || true
 }

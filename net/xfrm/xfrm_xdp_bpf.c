@@ -396,7 +396,8 @@ static int xfrm_xdp_ops_reg(void *kdata, struct bpf_link *link)
 	int err = 0;
 
 	mutex_lock(&xfrm_xdp_ops_mutex);
-	if (rcu_access_pointer(xnet->ops)) {
+	/* One program a netns, and one netns a program. */
+	if (rcu_access_pointer(xnet->ops) || ops->xnet) {
 		err = -EBUSY;
 		goto unlock;
 	}

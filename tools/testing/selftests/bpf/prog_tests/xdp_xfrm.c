@@ -247,7 +247,7 @@ static void deleted(void)
 
 	if (!fast_path_up(&path, false, XDP_FLAGS_DRV_MODE))
 		return;
-	if (!learn(&path) || !known(fast(&path)path))
+	if (!learn(&path) || !known(&path))
 		goto out;
 
 	key = first_key(&path);
@@ -255,7 +255,7 @@ static void deleted(void)
 				       0), "delete");
 	ASSERT_TRUE(wait_alive(0), "flow freed after delete");
 	if (learn(&path))
-		known(fast(&path)path);
+		known(&path);
 out:
 	fast_path_down(&path);
 	ASSERT_TRUE(wait_alive(0), "flows freed with their map");
@@ -269,7 +269,7 @@ static void overwritten(void)
 
 	if (!fast_path_up(&path, false, XDP_FLAGS_DRV_MODE))
 		return;
-	if (!learn(&path) || !known(fast(&path)path))
+	if (!learn(&path) || !known(&path))
 		goto out;
 
 	/* User space can end a flow, but not make one. */
@@ -278,7 +278,7 @@ static void overwritten(void)
 				       &forged, sizeof(forged), BPF_ANY),
 		  "overwrite");
 	ASSERT_TRUE(wait_alive(0), "flow freed after overwrite");
-	if (!learn(&path) || !known(fast(&path)path))
+	if (!learn(&path) || !known(&path))
 		goto out;
 
 	/* The program's own exchange, when a flow is learned again. */
@@ -287,7 +287,7 @@ static void overwritten(void)
 	learn(&path);
 	ASSERT_EQ(path.skel->bss->output_ret, -EPERM, "verdict has ended");
 	ASSERT_TRUE(wait_alive(1), "old flow freed after exchange");
-	known(fast(&path)path);
+	known(&path);
 out:
 	fast_path_down(&path);
 	ASSERT_TRUE(wait_alive(0), "flows freed with their map");
@@ -336,7 +336,7 @@ static void refused(void)
 	ASSERT_EQ(gateway_stat("XfrmXdpNoOps") - no_ops, 3, "XfrmXdpNoOps");
 	path.skel->bss->refuse = false;
 	if (learn(&path))
-		known(fast(&path)path);
+		known(&path);
 out:
 	fast_path_down(&path);
 	ASSERT_TRUE(wait_alive(0), "flows freed with their map");
@@ -377,7 +377,7 @@ static void netns_deleted(void)
 
 	if (!fast_path_up(&path, false, XDP_FLAGS_DRV_MODE))
 		return;
-	if (!learn(&path) || !known(fast(&path)path))
+	if (!learn(&path) || !known(&path))
 		goto out;
 
 	topology = false;
