@@ -5,6 +5,7 @@
 . "$(dirname "$0")/common.sh"
 
 results=$build/check
+limit=${LAB_CHECK_LIMIT-1500}
 passed=0 failed=0 skipped=0
 
 # count NAME: results on standard input, one a line: "pass|fail|skip TEST"
@@ -60,11 +61,36 @@ run_kunit() {
 	fi
 }
 
-# collect_guest: what lab/check-guest left, one directory a program
-collect_guest() {
+# run_guests: two guests at once, each a share of the tests. Under TCG two guests
+# of one CPU do more than one of two; the one with test_progs has two.
+run_guests() {
+	local guest pids=() rc
+	printf '%-42s ... %s\n' 'two guests, test kernel' 'build/log/check-{bpf,net}.console'
+	"$lab/boot.sh" -l check-bpf -t "$limit" test -- "$lab/check-guest" test_progs &
+	pids+=($!)
+	"$lab/boot.sh" -l check-net -c 1 -t "$limit" test -- "$lab/check-guest" "${scripts[@]}" &
+	pids+=($!)
+	for guest in bpf net; do
+		rc=0
+		wait "${pids[0]}" || rc=$?
+		pids=("${pids[@]:1}")
+		case $rc in
+		0) ;;
+		99) count "kernel log of check-$guest" <<<"fail a splat in build/log/check-$guest.console" ;;
+		*) count "guest check-$guest" <<<"fail it ended with status $rc, see build/log/check-$guest.console" ;;
+		esac
+	done
+}
+
+# collect_guests: what lab/check-guest left, one directory a program
+collect_guests() {
 	local dir name verdicts
-	for dir in "$results"/guest/*/; do
-		name=$(basename "$dir")
+	for name in test_progs "${scripts[@]}"; do
+		dir=$results/guest/$name
+		if [[ ! -f $dir/output ]]; then
+			count "$name" <<<"fail $name did not run"
+			continue
+		fi
 		if [[ $name == test_progs ]]; then
 			verdicts=$(progs "$dir/output")
 		else
@@ -90,19 +116,15 @@ collect_guest() {
 "$lab/selftests.sh"
 rm -rf "$results"
 mkdir -p "$results/guest"
+# the tests of selftests/net that are the series' own, as their Makefile has them
+mapfile -t scripts < <(sed -n 's/^TEST_PROGS *+= *//p' "$linux/tools/testing/selftests/net/Makefile" |
+	grep -oE 'xdp_xfrm[a-z0-9_]*\.(sh|py)')
 
 start=$SECONDS
 printf '%-42s ... %s\n' 'KUnit under UML' "${results#"$top"/}/kunit.ktap"
 run_kunit
-printf '%-42s ... %s\n' 'booting the test kernel' build/log/check.console
-rc=0
-"$lab/boot.sh" -l check -t "${LAB_CHECK_LIMIT-1500}" test -- "$lab/check-guest" || rc=$?
-collect_guest
-case $rc in
-0) ;;
-99) count 'kernel log' <<<'fail a splat in build/log/check.console' ;;
-*) count guest <<<"fail the guest ended with status $rc, see build/log/check.console" ;;
-esac
+run_guests
+collect_guests
 printf '%-42s %3d s\n' 'tests' $((SECONDS - start))
 printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 ((passed && !failed))

@@ -126,8 +126,9 @@ g1 tc qdisc del dev lan0 clsact
 g1 ip link del dummy0
 
 g1 ip xfrm state delete src "$IP_G1_WAN" dst "$IP_G2_WAN" proto esp spi "$SPI_OUT"
-g1 ip xfrm state add src "$IP_G1_WAN" dst "$IP_G2_WAN" proto esp spi "$SPI_OUT" reqid "$REQID" \
-	mode tunnel aead 'rfc4106(gcm(aes))' "$(fixed_key 128 a1)" 128 encap espinudp 4500 4500 0.0.0.0
+g1 ip xfrm state add src "$IP_G1_WAN" dst "$IP_G2_WAN" proto esp spi "$SPI_OUT" \
+	reqid "$REQID" mode tunnel aead 'rfc4106(gcm(aes))' "$(fixed_key 128 a1)" 128 \
+	encap espinudp 4500 4500 0.0.0.0
 send 3 sport=1026
 refused 'a state that XDP does not do: ESP in UDP' XfrmXdpNoState=3 esp=0
 g1 ip xfrm state delete src "$IP_G1_WAN" dst "$IP_G2_WAN" proto esp spi "$SPI_OUT"

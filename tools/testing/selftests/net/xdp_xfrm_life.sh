@@ -72,7 +72,8 @@ tunnel_up
 wire_up
 g1 ip link set dev lan0 xdp obj "$object" sec xdp
 send 5
-expect 'ip link, nobody learns: all packets pass' XfrmXdpOffer=0 XfrmXdpOutput=0 good=5 delivered=5
+expect 'ip link, nobody learns: all packets pass' XfrmXdpOffer=0 XfrmXdpOutput=0 good=5 \
+	delivered=5
 g1 ip link set dev lan0 xdp off
 g1 "$XDP_XFRM" start
 g1 ip link set dev lan0 xdp obj "$object" sec xdp
@@ -126,7 +127,8 @@ tunnel_up
 wire_up
 fast_path_up
 send 3 sport=1001
-expect 'its flows are empty for the next gateway' XfrmXdpPassDead=1 XfrmXdpLearned=1 XfrmXdpOutput=2 good=3
+expect 'its flows are empty for the next gateway' XfrmXdpPassDead=1 XfrmXdpLearned=1 \
+	XfrmXdpOutput=2 good=3
 check 'no device waits for its users' quiet_log
 
 # With this module the stack encrypts after the queue, and G2 decrypts before
@@ -139,7 +141,8 @@ tunnel_up
 wire_up
 fast_path_up
 ask tcp 100000
-expect 'the stack encrypts by esp4_offload: learned' 'XfrmXdpLearned>0' 'XfrmXdpOutput>10' equal=1
+expect 'the stack encrypts by esp4_offload: learned' 'XfrmXdpLearned>0' 'XfrmXdpOutput>10' \
+	equal=1
 wire_down
 g1 "$XDP_XFRM" unload lan0
 check 'stop leaves nothing behind' nothing_left

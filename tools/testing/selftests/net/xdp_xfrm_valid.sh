@@ -78,14 +78,16 @@ g1 tc qdisc del dev wan0 clsact
 known_flow 1000
 g1 tc qdisc add dev wan0 root tbf rate 1gbit burst 1mb limit 10mb
 send 3 sport=1000
-expect 'new queue that shapes: by the stack' XfrmXdpOutput=0 XfrmXdpPassAuth=1 XfrmXdpNoTc=3 esp=3
+expect 'new queue that shapes: by the stack' XfrmXdpOutput=0 XfrmXdpPassAuth=1 \
+	XfrmXdpNoTc=3 esp=3
 g1 tc qdisc del dev wan0 root
 
 known_flow 1000
 g1 ip neigh replace $other_hop lladdr $other_mac dev wan0 nud permanent
 g1 ip route add "$IP_G2_WAN" via $other_hop dev wan0
 send 3 sport=1000
-expect 'another route to the peer: the new next hop only' XfrmXdpPassDst=1 good=3 dmac=$other_mac
+expect 'another route to the peer: the new next hop only' XfrmXdpPassDst=1 good=3 \
+	dmac=$other_mac
 g1 ip route del "$IP_G2_WAN"
 send 3 sport=1000
 expect 'the old route again' XfrmXdpPassDst=1 good=3 dmac="$MAC_G2_WAN"
@@ -162,7 +164,8 @@ g1 ip xfrm policy delete src "$IP_A" dst "$IP_B" dir out
 known_flow 1003
 policy out delete
 send 3 sport=1003
-expect 'policy deleted: in clear, by the stack' XfrmXdpOutput=0 XfrmXdpPassDst=1 XfrmXdpNoPlain=3 esp=0 clear=3
+expect 'policy deleted: in clear, by the stack' XfrmXdpOutput=0 XfrmXdpPassDst=1 \
+	XfrmXdpNoPlain=3 esp=0 clear=3
 policy out add priority 10 "${tunnel[@]}"
 policy fwd add priority 1
 g1 ip xfrm policy add src "$IP_A" dst "$IP_B" dir fwd action block priority 2

@@ -9,11 +9,11 @@ Reads one command a line from standard input:
                         size: of the frame; sport, tos, df, ttl, pad, csum, dst,
                         dmac; options: bytes of them; fragment=1: each in two;
                         proto=icmp [kind]; by=socket; inner=any: may be changed
-  sizes FROM TO         one UDP frame of every size; after every tenth one with
+  sizes FROM TO STEP    one UDP frame of each size; after every tenth one with
                         IP options, which XDP does not forward
   tcp BYTES             a stream from A to B, compared
-  note NAME             keep what was sent last under a name
-  same NAME             is it what was kept?
+  note NAME             keep what came by last under a name
+  same NAME             did the same come by?
   sequence SPI          sequence numbers and IVs of all packets of a state
   quit
 
@@ -296,9 +296,11 @@ class Wire:
                 self.a.send(self.frame(part, pad, dmac))
         return self.end(known=not sock and inner == "sent", datagrams=proto == "udp")
 
-    def sizes(self, first, last):
+    def sizes(self, first, last, step):
         self.begin()
-        for n, size in enumerate(range(first, last + 1)):
+        # the same packets every time
+        self.ident = 0
+        for n, size in enumerate(range(first, last + 1, step)):
             packet, pad = self.udp(size, sport=3000)
             self.a.send(self.frame(packet, pad))
             if n % 10 == 9:
