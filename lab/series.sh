@@ -3,6 +3,7 @@
 # patches/ + overlay -> build/series/*.patch, and the proof that `git am` on
 # Debian's source gives the assembled tree.
 . "$(dirname "$0")/common.sh"
+shopt -s inherit_errexit
 
 repo=$build/series.git
 mails=$build/series

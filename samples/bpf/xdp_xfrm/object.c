@@ -61,6 +61,8 @@ struct bpf_object *object_load(const struct embedded *embedded, __u32 flows)
 	if (!err)
 		return obj;
 
+	if (probe_types())
+		goto close;
 	if (err == -ENOMEM || err == -E2BIG)
 		fail(embedded->name,
 		     "cannot make the flow map: %s; try a smaller --flows",

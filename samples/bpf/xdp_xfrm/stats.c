@@ -7,7 +7,6 @@
 
 #include "tool.h"
 
-#define STAT_FILE	"/proc/thread-self/net/xfrm_xdp_stat"
 #define MAX_ROWS	128
 
 struct stat_row {

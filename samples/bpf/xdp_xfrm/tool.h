@@ -48,9 +48,13 @@ void warn(const char *what, const char *fmt, ...) __printf(2, 3);
 const char *reason(int err);
 void print_json_string(const char *s);
 
+/* What the kernel counts, of the network namespace of the caller */
+#define STAT_FILE	"/proc/thread-self/net/xfrm_xdp_stat"
+
 /* probe.c */
 int probe_root(void);
 int probe_kernel(void);
+int probe_types(void);
 
 /* pin.c: paths below the bpffs */
 #define BPFFS		"/sys/fs/bpf"

@@ -24,11 +24,8 @@ int BPF_PROG(flow_add, const struct xfrm_xdp_md *md, struct xfrm_xdp_flow *flow)
 	struct xdp_xfrm_value *value, empty = {};
 	xfrm_xdp_flow_t *mine, *old;
 	struct xdp_xfrm_key key;
-	long err;
 
-	err = bpf_probe_read_kernel(&key, sizeof(key), &md->key);
-	if (err)
-		return err;
+	__builtin_memcpy(&key, (const void *)md->key, sizeof(key));
 
 	/* An entry that is there keeps its counters. */
 	bpf_map_update_elem(&xdp_xfrm_flows, &key, &empty, BPF_NOEXIST);

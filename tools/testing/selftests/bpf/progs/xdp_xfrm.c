@@ -89,8 +89,7 @@ int BPF_PROG(flow_add, const struct xfrm_xdp_md *md, struct xfrm_xdp_flow *flow)
 
 	if (refuse)
 		return -EPERM;
-	if (bpf_probe_read_kernel(&key, sizeof(key), &md->key))
-		return -EFAULT;
+	__builtin_memcpy(&key, (const void *)md->key, sizeof(key));
 
 	if (use_lru)
 		bpf_map_update_elem(&lru_flows, &key, &empty, BPF_NOEXIST);
