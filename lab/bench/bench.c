@@ -4,8 +4,10 @@
  * bench RX drop|pass|forward|attached SIZE PACKETS
  *
  * RX is the receiving device, "attached" the XDP program on it, SIZE the length of the IPv4
- * packet. Prints the instructions of all PACKETS together, the generator's included.
+ * packet. Prints the instructions of all PACKETS together, the generator's included; 512 more
+ * packets are sent and not counted.
  */
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/bpf.h>
@@ -13,11 +15,16 @@
 #include <linux/ip.h>
 #include <linux/udp.h>
 #include <net/if.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 #include <x86intrin.h>
 
 #include <bpf/bpf.h>
@@ -30,11 +37,17 @@
 #define FLOW_SPORT	4000
 #define FLOW_DPORT	5000
 
-/* Two instructions an iteration, so 10 ms a chunk, and 300 ms for RCU to free what there is. */
-#define CHUNK_ITERATIONS	5000000ULL
-#define QUIET_CHUNKS		10
-#define SETTLE_CHUNKS		30
-#define SETTLED_CHUNKS		5
+#define CHECK_TURNS	100000ULL
+#define SETTLE_USEC	300000
+#define QUIET_LIMIT	1000000ULL
+#define FIXED_PACKETS	256
+
+struct load {
+	int fd;
+	int ifindex;
+	const uint8_t *frame;
+	size_t len;
+};
 
 __attribute__((noreturn, format(printf, 1, 2)))
 static void die(const char *fmt, ...)
@@ -124,80 +137,105 @@ static int attached_prog(const char *dev)
 	return fd;
 }
 
-static uint64_t chunk(void)
+/* Two instructions a turn: what it counted is what it took. */
+__attribute__((noreturn))
+static void spin(volatile uint64_t *turns)
 {
-	uint64_t n = CHUNK_ITERATIONS, start = __rdtsc();
+	struct sched_param param = {};
+
+	if (sched_setscheduler(0, SCHED_IDLE, &param))
+		die("SCHED_IDLE: %s", strerror(errno));
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	asm volatile("1: incq %0; jmp 1b" : "+m"(*turns));
+	__builtin_unreachable();
+}
+
+static volatile uint64_t *start_spinner(void)
+{
+	volatile uint64_t *turns;
+
+	turns = mmap(NULL, sizeof(*turns), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (turns == MAP_FAILED)
+		die("spinner: %s", strerror(errno));
+	switch (fork()) {
+	case -1:
+		die("spinner: %s", strerror(errno));
+	case 0:
+		spin(turns);
+	}
+	return turns;
+}
+
+static void check_clock(void)
+{
+	uint64_t n = CHECK_TURNS, start = __rdtsc(), ticks;
 
 	asm volatile("1: dec %0; jnz 1b" : "+r"(n));
-	return __rdtsc() - start;
+	ticks = __rdtsc() - start;
+	if (ticks < 2 * CHECK_TURNS || ticks > 3 * CHECK_TURNS)
+		die("%llu TSC ticks for %llu instructions; boot with -icount shift=0,sleep=off",
+		    (unsigned long long)ticks, 2 * CHECK_TURNS);
 }
 
-static uint64_t chunks(int n)
+static void run(const struct load *load, int packets)
 {
-	uint64_t sum = 0;
-
-	while (n--)
-		sum += chunk();
-	return sum;
-}
-
-static void run(int fd, const uint8_t *frame, size_t len, const char *dev, int packets)
-{
-	struct xdp_md ctx = { .data_end = len, .ingress_ifindex = if_nametoindex(dev) };
+	struct xdp_md ctx = { .data_end = load->len, .ingress_ifindex = load->ifindex };
 	LIBBPF_OPTS(bpf_test_run_opts, opts,
-		.data_in = frame,
-		.data_size_in = len,
+		.data_in = load->frame,
+		.data_size_in = load->len,
 		.ctx_in = &ctx,
 		.ctx_size_in = sizeof(ctx),
 		.repeat = packets,
 		.flags = BPF_F_TEST_XDP_LIVE_FRAMES,
 	);
-	int err = bpf_prog_test_run_opts(fd, &opts);
+	int err = bpf_prog_test_run_opts(load->fd, &opts);
 
 	if (err)
-		die("running %d frames through %s: %s", packets, dev, strerror(-err));
+		die("running %d frames: %s", packets, strerror(-err));
 }
 
-/* Under -icount shift=0 the TSC counts instructions, but it jumps while the CPU idles. So it never
- * does: what the packets leave behind (RCU callbacks, kthreads) runs during chunks of a busy loop
- * whose cost in a quiet system is known, and what the chunks take beyond that is the deferred work.
+/* Under -icount shift=0 the TSC counts instructions, but jumps while the CPU idles. With a spinner of
+ * the lowest priority it never does, and what the spinner did not take is work: that of the packets,
+ * and in the settling time that of RCU, which frees what they left behind.
  */
-static uint64_t measure(int fd, const uint8_t *frame, size_t len, const char *dev, int packets)
+static uint64_t work(const struct load *load, int packets, volatile uint64_t *turns)
 {
-	const uint64_t pure = 2 * CHUNK_ITERATIONS;
-	uint64_t quiet, start, cost, settled;
-	int64_t deferred;
+	uint64_t start = __rdtsc(), turns_before = *turns;
 
-	quiet = chunks(QUIET_CHUNKS) / QUIET_CHUNKS;
-	if (quiet < pure || quiet > pure + pure / 50)
-		die("%llu TSC ticks for %llu instructions; boot with -icount shift=0,sleep=off",
-		    (unsigned long long)quiet, (unsigned long long)pure);
+	if (packets)
+		run(load, packets);
+	usleep(SETTLE_USEC);
+	return __rdtsc() - start - 2 * (*turns - turns_before);
+}
 
-	start = __rdtsc();
-	run(fd, frame, len, dev, packets);
-	cost = __rdtsc() - start;
+/* What a run costs beside its packets is in both runs. */
+static uint64_t measure(const struct load *load, int packets)
+{
+	volatile uint64_t *turns = start_spinner();
+	uint64_t fixed, all, quiet;
 
-	deferred = chunks(SETTLE_CHUNKS - SETTLED_CHUNKS);
-	settled = chunks(SETTLED_CHUNKS);
-	if (settled / SETTLED_CHUNKS > quiet + pure / 200)
-		die("still busy after the run (%llu a chunk, quiet %llu); raise SETTLE_CHUNKS",
-		    (unsigned long long)(settled / SETTLED_CHUNKS), (unsigned long long)quiet);
-	deferred += settled - SETTLE_CHUNKS * quiet;
-	return cost + deferred;
+	check_clock();
+	fixed = work(load, FIXED_PACKETS, turns);
+	all = work(load, FIXED_PACKETS + packets, turns);
+	quiet = work(load, 0, turns);
+	if (quiet > QUIET_LIMIT)
+		die("still at work after the run (%llu instructions); raise SETTLE_USEC",
+		    (unsigned long long)quiet);
+	return all - fixed;
 }
 
 int main(int argc, char **argv)
 {
 	struct bpf_program *prog;
 	struct bench_bpf *skel;
-	int size, packets, fd;
-	uint64_t cost;
+	struct load load;
 	__u32 slot = 0;
+	uint64_t cost;
+	int size, fd;
 
 	if (argc != 5)
 		die("usage: bench RX drop|pass|forward|attached SIZE PACKETS");
 	size = atoi(argv[3]);
-	packets = atoi(argv[4]);
 
 	skel = bench_bpf__open();
 	if (!skel)
@@ -220,8 +258,11 @@ int main(int argc, char **argv)
 	if (bpf_map_update_elem(bpf_map__fd(skel->maps.under_test), &slot, &fd, 0))
 		die("%s: cannot be called from the generator: %s", argv[2], strerror(errno));
 
-	cost = measure(bpf_program__fd(skel->progs.generate), (const uint8_t *)skel->rodata->frame,
-		       ETH_HLEN + size, argv[1], packets);
+	load.fd = bpf_program__fd(skel->progs.generate);
+	load.ifindex = if_nametoindex(argv[1]);
+	load.frame = (const uint8_t *)skel->rodata->frame;
+	load.len = skel->rodata->frame_len;
+	cost = measure(&load, atoi(argv[4]));
 	printf("%llu\n", (unsigned long long)cost);
 	bench_bpf__destroy(skel);
 	return 0;

@@ -22,12 +22,12 @@ rules()
 # chain HOOK RULES
 chain()
 {
-	rules "table ip t { chain c { type filter hook $1 priority 0; $2; } }"
+	rules "table ip t { chain c { type filter hook $1 priority 0; $2; }; }"
 }
 
 nat()
 {
-	rules "table ip t { chain c { type nat hook $1 priority 0; $2; } }"
+	rules "table ip t { chain c { type nat hook $1 priority 0; $2; }; }"
 }
 
 # refused NAME WANTED...
@@ -52,13 +52,13 @@ refused 'TTL 1' esp=0 icmp=11/0
 send 3 sport=1003 size=1500
 refused 'longer than the MTU' esp=0 icmp=3/4
 send 3 sport=1004 size=1500 df=0
-refused 'longer than the MTU, without DF' esp=6 delivered=3
+refused 'longer than the MTU, without DF' esp=6 good=3 delivered=3
 send 3 sport=1005 size=1000 fragment=1 df=0
 expect 'fragments' XfrmXdpOffer=0 XfrmXdpLearned=0 XfrmXdpOutput=0 esp=6 delivered=3
 send 3 sport=1006 options=4
 expect 'IP options' XfrmXdpOffer=0 XfrmXdpLearned=0 XfrmXdpOutput=0 esp=3 delivered=3
 send 3 sport=1007 dmac=02:00:00:01:00:77
-refused "another's MAC address" esp=0 clear=0
+expect "another's MAC address" XfrmXdpOffer=0 XfrmXdpLearned=0 XfrmXdpOutput=0 esp=0 clear=0
 
 chain forward 'udp dport 2000 drop'
 send 3 sport=1010
@@ -78,13 +78,13 @@ refused 'accepted by a rule that counts packets' XfrmXdpNoFilter=3 good=3 delive
 chain forward 'ip dscp set cs1'
 send 3 sport=1015 inner=any
 refused 'another DSCP by a rule' XfrmXdpNoClear=3 esp=3 delivered=3
-nat postrouting 'masquerade'
+nat postrouting "ip saddr $IP_A masquerade"
 send 3 sport=1016
 refused 'masqueraded, and then without policy' esp=0
-nat postrouting 'snat to 10.1.0.77'
+nat postrouting "ip saddr $IP_A snat to 10.1.0.77"
 send 3 sport=1017 inner=any
 refused 'SNAT to an address with the same policy' XfrmXdpNoClear=3 esp=3
-nat prerouting "udp dport 2001 dnat to $IP_B:2000; ip daddr 10.2.0.9 dnat to $IP_B"
+nat prerouting "ip daddr 10.2.0.9 dnat to $IP_B"
 send 3 sport=1018 dst=10.2.0.9 inner=any
 refused 'DNAT' XfrmXdpNoClear=3 esp=3 delivered=3
 rules ''
@@ -108,7 +108,7 @@ g1 tc qdisc add dev wan0 root tbf rate 1gbit burst 1mb limit 10mb
 send 3 sport=1023
 refused 'a queue that shapes' XfrmXdpNoTc=3 good=3 delivered=3
 g1 tc qdisc del dev wan0 root
-rules 'table netdev t { chain c { type filter hook ingress device lan0 priority 0; accept; } }'
+rules 'table netdev t { chain c { type filter hook ingress device lan0 priority 0; accept; }; }'
 send 3 sport=1024
 refused 'a chain of the receiving device' XfrmXdpNoTc=3 good=3 delivered=3
 rules ''

@@ -17,7 +17,7 @@ g1()
 
 counter()
 {
-	g1 sed -n "s/^$1[[:space:]]*//p" /proc/net/xfrm_xdp_stat
+	g1 sed -n "s/^$1[[:space:]][[:space:]]*//p" /proc/net/xfrm_xdp_stat
 }
 
 more_by_xdp()

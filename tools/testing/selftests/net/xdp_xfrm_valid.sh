@@ -64,7 +64,7 @@ g1 ip neigh replace "$IP_G2_WAN" lladdr "$MAC_G2_WAN" dev wan0 nud permanent
 send 3 sport=1000
 expect 'neighbour back: by XDP again' XfrmXdpOutput=3 dmac="$MAC_G2_WAN"
 
-rules 'table ip t { chain c { type filter hook forward priority 0; udp dport 2000 drop; } }'
+rules 'table ip t { chain c { type filter hook forward priority 0; udp dport 2000 drop; }; }'
 send 3 sport=1000
 expect 'new drop rule: nothing leaves' XfrmXdpOutput=0 XfrmXdpPassAuth=1 esp=0 clear=0
 rules ''
@@ -164,7 +164,7 @@ g1 ip xfrm policy delete src "$IP_A" dst "$IP_B" dir out
 known_flow 1003
 policy out delete
 send 3 sport=1003
-expect 'policy deleted: in clear, by the stack' XfrmXdpOutput=0 XfrmXdpPassDst=1 \
+expect 'policy deleted: in clear, by the stack' XfrmXdpOutput=0 XfrmXdpPassAuth=1 \
 	XfrmXdpNoPlain=3 esp=0 clear=3
 policy out add priority 10 "${tunnel[@]}"
 policy fwd add priority 1

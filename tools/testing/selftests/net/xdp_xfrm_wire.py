@@ -20,7 +20,7 @@ Reads one command a line from standard input:
 Answers with lines of complaints that start with "# ", then one line of
 NAME=VALUE: differences of G1's counters, and
   esp, clear            frames between the gateways
-  good                  ESP frames without any complaint
+  good                  ESP packets without any complaint
   delivered             datagrams that a socket on B received
   spi, dmac             of the ESP frames, all values
   icmp                  type/code of ICMP messages that A received
@@ -37,7 +37,7 @@ import struct
 import sys
 import time
 
-from xdp_xfrm_esp import (ETH_LEN, IP_DF, IP_LEN, IPPROTO_ESP, State, checksum,
+from xdp_xfrm_esp import (ETH_LEN, IP_DF, IP_FRAGMENT, IP_LEN, IPPROTO_ESP, State, checksum,
                           forwarded, l4_checksum, open_frame)
 
 ETH_P_ALL = 3
@@ -144,6 +144,7 @@ class Wire:
         self.sent = {}
         self.constant = []
         self.notes = {}
+        self.fragment = b""
         self.bad = []
 
     def counters(self):
@@ -231,6 +232,20 @@ class Wire:
             count += self.drain()
         return count
 
+    def reassemble(self, frame):
+        """A whole frame, or None if this one is a first fragment."""
+        head = frame[ETH_LEN:ETH_LEN + IP_LEN]
+        frag = struct.unpack_from("!H", head, 6)[0]
+        if not frag & IP_FRAGMENT:
+            return frame
+        if not frag & 0x1fff:
+            self.fragment = frame
+            return None
+        frame = self.fragment + frame[ETH_LEN + IP_LEN:]
+        head = head[:2] + struct.pack("!HHHBBH", len(frame) - ETH_LEN, 0, 0, head[8], head[9], 0) + head[12:]
+        head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
+        return frame[:ETH_LEN] + head + frame[ETH_LEN + IP_LEN:]
+
     def open(self, frame):
         return open_frame(frame, self.states, (frame[0:6], self.mac_g1), (self.ip_g1, self.ip_g2))
 
@@ -249,6 +264,10 @@ class Wire:
                     facts["clear"] += 1
                 continue
             facts["esp"] += 1
+            frame = self.reassemble(frame)
+            if not frame:
+                continue
+            packet = frame[ETH_LEN:]
             spis[f"{struct.unpack_from('!I', packet, IP_LEN)[0]:#x}"] = None
             dmacs[frame[0:6].hex(":")] = None
             inner, constant, bad = self.open(frame)

@@ -43,7 +43,7 @@ expect 'one byte more than the MTU: ICMP by the stack' XfrmXdpOutput=0 XfrmXdpPa
 	esp=0 icmp=3/4
 send 3 sport=3000 size=$((largest + 1)) df=0
 expect 'the same without DF: fragments by the stack' XfrmXdpOutput=0 XfrmXdpPassMtu=3 \
-	esp=6 delivered=3
+	esp=6 good=3 delivered=3
 send 4 sport=3001 df=0
 expect 'DF is copied: not set' XfrmXdpOutput=3 esp=4 good=4 delivered=4
 for tos in 1 2 3 184 187; do

@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* KUnit tests of XFRM for XDP: the first packet of a flow takes the stack, and
+ * the fast path has to do as the stack did.
+ */
+
+#include <linux/etherdevice.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <net/esp.h>
+#include <net/inet_ecn.h>
+#include <net/ip.h>
+
+#include "xfrm_xdp_test.h"
+
+static const u8 test_map_key[XFRM_XDP_KEY_LEN] = "a key";
+
+/* What flow_add() got, and what it answers. */
+static struct xfrm_xdp_flow *test_learned;
+static struct xfrm_xdp_md test_learned_md;
+static int test_answer;
+
+static int test_flow_add(const struct xfrm_xdp_md *md,
+			 struct xfrm_xdp_flow *flow)
+{
+	if (test_answer)
+		return test_answer;
+
+	if (test_learned)
+		xfrm_xdp_flow_put(test_learned);
+	refcount_inc(&flow->refcnt);
+	test_learned = flow;
+	test_learned_md = *md;
+	return 0;
+}
+
+static struct xfrm_xdp_ops test_ops = {
+	.flow_add	= test_flow_add,
+};
+
+/* The record that XDP would write for the frame. */
+static struct xfrm_xdp_md test_record(const struct xfrm_xdp_test_gw *gw)
+{
+	struct xfrm_xdp_md md = {
+		.magic = XFRM_XDP_MD_MAGIC,
+		.ifindex = gw->lan->ifindex,
+	};
+	struct xfrm_xdp_tuple tuple;
+
+	KUNIT_ASSERT_EQ(gw->test, xfrm_xdp_parse(xfrm_xdp_test_iph(gw),
+						 gw->xdp.data_end, &tuple), 0);
+	memcpy(md.key, test_map_key, sizeof(md.key));
+	md.mac = xfrm_xdp_md_mac(gw->xnet, md.ifindex, md.key, &tuple);
+	return md;
+}
+
+/* The frame as it is now goes up the stack, behind @md. */
+static void test_receive(struct xfrm_xdp_test_gw *gw,
+			 const struct xfrm_xdp_md *md)
+{
+	struct sk_buff *skb = alloc_skb(PAGE_SIZE, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(gw->test, skb);
+	skb_reserve(skb, TEST_HEADROOM);
+	skb_put_data(skb, gw->xdp.data, gw->xdp.data_end - gw->xdp.data);
+	memcpy(skb->data - sizeof(*md), md, sizeof(*md));
+	skb_metadata_set(skb, sizeof(*md));
+	skb->protocol = eth_type_trans(skb, gw->lan);
+
+	/* offers are looked at when softirqs are on again */
+	local_bh_disable();
+	netif_receive_skb(skb);
+	local_bh_enable();
+}
+
+static void test_first_packet(struct xfrm_xdp_test_gw *gw)
+{
+	struct xfrm_xdp_md md = test_record(gw);
+
+	test_receive(gw, &md);
+}
+
+static struct sk_buff *test_forwarded(struct xfrm_xdp_test_gw *gw)
+{
+	struct sk_buff *skb = skb_dequeue(xfrm_xdp_test_sent(gw->wan));
+
+	if (skb)
+		KUNIT_ASSERT_EQ(gw->test, skb_linearize(skb), 0);
+	return skb;
+}
+
+static void test_forget(void)
+{
+	if (test_learned)
+		xfrm_xdp_flow_put(test_learned);
+	test_learned = NULL;
+}
+
+/* Nothing was learned, and that is why. */
+static void test_expect_refused(struct xfrm_xdp_test_gw *gw,
+				enum xfrm_xdp_stat why)
+{
+	struct kunit *test = gw->test;
+
+	KUNIT_EXPECT_NULL(test, test_learned);
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(gw->xnet, XFRM_XDP_LEARNED),
+			0);
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(gw->xnet, why), 1);
+	test_forget();
+}
+
+static void test_learns(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	struct xfrm_xdp_md md;
+
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	md = test_record(gw);
+	test_receive(gw, &md);
+
+	KUNIT_ASSERT_NOT_NULL(test, test_learned);
+	KUNIT_EXPECT_MEMEQ(test, &test_learned_md, &md, sizeof(md));
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(gw->xnet, XFRM_XDP_OFFER), 1);
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(gw->xnet, XFRM_XDP_LEARNED),
+			1);
+	KUNIT_EXPECT_EQ(test, test_learned->iif, gw->lan->ifindex);
+	KUNIT_EXPECT_EQ(test, test_learned->ifindex, gw->wan->ifindex);
+	KUNIT_EXPECT_MEMEQ(test, &test_learned->tuple, &gw->flow->tuple,
+			   sizeof(gw->flow->tuple));
+	KUNIT_EXPECT_MEMEQ(test, &test_learned->rewrite, &gw->flow->rewrite,
+			   sizeof(gw->flow->rewrite));
+	KUNIT_EXPECT_EQ(test, test_learned->fl.flowi_oif, gw->wan->ifindex);
+	TEST_EXPECT_BE(test, test_learned->fl.u.ip4.daddr, TEST_FAR);
+}
+
+/* The same packet by stack and fast path: only the sequence number differs.
+ * The null cipher makes that so for all of the frame.
+ */
+static void test_expect_twins(struct xfrm_xdp_test_gw *gw, u8 tos,
+			      __be16 frag_off, u32 len)
+{
+	struct kunit *test = gw->test;
+	struct ip_esp_hdr *esph;
+	struct iphdr *iph;
+	struct sk_buff *skb;
+	u32 seq;
+
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, len);
+	iph = xfrm_xdp_test_iph(gw);
+	iph->tos = tos;
+	iph->frag_off = frag_off;
+	ip_send_check(iph);
+
+	test_first_packet(gw);
+	skb = test_forwarded(gw);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	KUNIT_ASSERT_NOT_NULL(test, test_learned);
+	swap(gw->flow, test_learned);
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_output(gw), gw->wan->ifindex);
+	swap(gw->flow, test_learned);
+
+	iph = xfrm_xdp_test_iph(gw);
+	esph = (struct ip_esp_hdr *)(iph + 1);
+	seq = ntohl(((struct ip_esp_hdr *)(ip_hdr(skb) + 1))->seq_no);
+	KUNIT_EXPECT_EQ(test, ntohl(esph->seq_no), seq + 1);
+	esph->seq_no = htonl(seq);
+	if (!iph->frag_off) {
+		KUNIT_EXPECT_NE(test, ntohs(iph->id), ntohs(ip_hdr(skb)->id));
+		iph->id = ip_hdr(skb)->id;
+		ip_send_check(iph);
+	}
+
+	KUNIT_EXPECT_EQ(test, gw->xdp.data_end - gw->xdp.data, skb->len);
+	KUNIT_EXPECT_EQ_MSG(test, memcmp(gw->xdp.data, skb->data, skb->len), 0,
+			    "length %u, TOS %x", len, tos);
+	kfree_skb(skb);
+	test_forget();
+}
+
+static void test_twins(struct kunit *test)
+{
+	static const u32 flags[] = {
+		0, XFRM_STATE_NOECN, XFRM_STATE_NOPMTUDISC,
+	};
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	u32 len;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(flags) * 2; i++) {
+		xfrm_xdp_test_state(gw, TEST_NULL);
+		gw->x->props.flags = flags[i / 2];
+		if (i % 2)
+			gw->x->props.extra_flags = XFRM_SA_XFLAG_DONT_ENCAP_DSCP;
+		for (len = 28; len < 36; len++)
+			test_expect_twins(gw, TEST_DSCP, htons(IP_DF), len);
+		test_expect_twins(gw, INET_ECN_NOT_ECT, 0, 100);
+		test_expect_twins(gw, TEST_DSCP | INET_ECN_ECT_0, 0, 100);
+		test_expect_twins(gw, TEST_DSCP | INET_ECN_ECT_1, 0, 100);
+		test_expect_twins(gw, TEST_DSCP | INET_ECN_CE, htons(IP_DF),
+				  100);
+		test_expect_twins(gw, TEST_DSCP, htons(IP_DF), 1400);
+		/* stack and fast path have charged it alike */
+		KUNIT_EXPECT_EQ(test, gw->x->curlft.packets, 2 * 13);
+		KUNIT_EXPECT_EQ(test, gw->x->curlft.bytes,
+				2 * (28 + 29 + 30 + 31 + 32 + 33 + 34 + 35 +
+				     4 * 100 + 1400));
+	}
+}
+
+/* A record that XDP did not make for this packet, here and now. */
+static void test_forged(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	struct xfrm_xdp_md md;
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+		md = test_record(gw);
+		switch (i) {
+		case 0:
+			md.mac ^= 1;
+			break;
+		case 1:
+			md.ifindex = gw->wan->ifindex;
+			break;
+		case 2:
+			md.key[XFRM_XDP_KEY_LEN - 1] ^= 1;
+			break;
+		case 3:
+			((__be16 *)(xfrm_xdp_test_iph(gw) + 1))[0] ^= htons(1);
+			break;
+		case 4:
+			rcu_assign_pointer(gw->xnet->ops, NULL);
+			break;
+		}
+		test_receive(gw, &md);
+		KUNIT_EXPECT_NULL(test, test_learned);
+		KUNIT_EXPECT_EQ_MSG(test,
+				    xfrm_xdp_test_stat(gw->xnet,
+						       XFRM_XDP_NORECORD),
+				    i + 1, "case %d", i);
+	}
+	rcu_assign_pointer(gw->xnet->ops, &test_ops);
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(gw->xnet, XFRM_XDP_OFFER), 0);
+	/* the packets themselves are forwarded as ever */
+	KUNIT_EXPECT_EQ(test, skb_queue_len(xfrm_xdp_test_sent(gw->wan)), 5);
+
+	/* metadata that is somebody else's is not ours to judge */
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	md = test_record(gw);
+	md.magic++;
+	test_receive(gw, &md);
+	KUNIT_EXPECT_NULL(test, test_learned);
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(gw->xnet, XFRM_XDP_NORECORD),
+			5);
+}
+
+/* Not forwarded: delivered here, expired, a fragment. */
+static void test_not_forwarded(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	struct xfrm_xdp_md md;
+	struct iphdr *iph;
+
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	iph = xfrm_xdp_test_iph(gw);
+	iph->daddr = TEST_LAN;
+	ip_send_check(iph);
+	test_first_packet(gw);
+	KUNIT_EXPECT_NULL(test, test_learned);
+
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	iph = xfrm_xdp_test_iph(gw);
+	iph->ttl = 1;
+	ip_send_check(iph);
+	test_first_packet(gw);
+	KUNIT_EXPECT_NULL(test, test_learned);
+
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	md = test_record(gw);
+	iph = xfrm_xdp_test_iph(gw);
+	iph->frag_off = htons(IP_MF);
+	ip_send_check(iph);
+	test_receive(gw, &md);
+	KUNIT_EXPECT_NULL(test, test_learned);
+
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(gw->xnet, XFRM_XDP_LEARNED),
+			0);
+}
+
+static void test_no_policy(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	struct sk_buff *skb;
+
+	xfrm_policy_flush(gw->net, XFRM_POLICY_TYPE_MAIN, true);
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	test_first_packet(gw);
+	skb = test_forwarded(gw);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	KUNIT_EXPECT_EQ(test, ip_hdr(skb)->protocol, IPPROTO_UDP);
+	kfree_skb(skb);
+	test_expect_refused(gw, XFRM_XDP_NOPLAIN);
+}
+
+static void test_no_ops(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+
+	test_answer = -ENOSPC;
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	test_first_packet(gw);
+	test_expect_refused(gw, XFRM_XDP_NOOPS);
+}
+
+/* A state that pads each packet as it likes. */
+static void test_no_state(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+
+	gw->x->tfcpad = 200;
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	test_first_packet(gw);
+	test_expect_refused(gw, XFRM_XDP_NOSTATE);
+}
+
+static void test_no_device(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+
+	gw->wan->xdp_features = 0;
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	test_first_packet(gw);
+	test_expect_refused(gw, XFRM_XDP_NODEVICE);
+}
+
+static unsigned int test_accept(void *priv, struct sk_buff *skb,
+				const struct nf_hook_state *state)
+{
+	return NF_ACCEPT;
+}
+
+static unsigned int test_drop(void *priv, struct sk_buff *skb,
+			      const struct nf_hook_state *state)
+{
+	return NF_DROP;
+}
+
+static unsigned int test_mangle(void *priv, struct sk_buff *skb,
+				const struct nf_hook_state *state)
+{
+	ip_hdr(skb)->tos ^= 0x10;
+	ip_send_check(ip_hdr(skb));
+	return NF_ACCEPT;
+}
+
+static void test_netfilter(struct kunit *test)
+{
+	static const struct {
+		nf_hookfn *hook;
+		unsigned int hooknum;
+		enum xfrm_xdp_stat why;
+		unsigned int sent;
+	} cases[] = {
+		{ test_accept, NF_INET_PRE_ROUTING, XFRM_XDP_NOFILTER, 1 },
+		{ test_accept, NF_INET_FORWARD, XFRM_XDP_NOFILTER, 1 },
+		{ test_accept, NF_INET_LOCAL_OUT, XFRM_XDP_NOFILTER, 1 },
+		{ test_accept, NF_INET_POST_ROUTING, XFRM_XDP_NOFILTER, 1 },
+		{ test_mangle, NF_INET_FORWARD, XFRM_XDP_NOCLEAR, 1 },
+		{ test_drop, NF_INET_FORWARD, XFRM_XDP_OFFER, 0 },
+		{ test_drop, NF_INET_POST_ROUTING, XFRM_XDP_OFFER, 0 },
+	};
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	struct nf_hook_ops ops = { .pf = NFPROTO_IPV4 };
+	unsigned long before;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		ops.hook = cases[i].hook;
+		ops.hooknum = cases[i].hooknum;
+
+		/* a new hook ends the flows that did not meet it */
+		xfrm_xdp_test_flow(gw);
+		KUNIT_ASSERT_EQ(test, nf_register_net_hook(gw->net, &ops), 0);
+		xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+		xfrm_xdp_test_expect_pass(gw, -EPERM, XFRM_XDP_PASSAUTH);
+
+		before = xfrm_xdp_test_stat(gw->xnet, cases[i].why);
+		test_first_packet(gw);
+		KUNIT_EXPECT_NULL_MSG(test, test_learned, "case %d", i);
+		KUNIT_EXPECT_EQ_MSG(test,
+				    xfrm_xdp_test_stat(gw->xnet, cases[i].why),
+				    before + 1, "case %d", i);
+		KUNIT_EXPECT_EQ_MSG(test,
+				    skb_queue_len(xfrm_xdp_test_sent(gw->wan)),
+				    cases[i].sent, "case %d", i);
+		skb_queue_purge(xfrm_xdp_test_sent(gw->wan));
+		nf_unregister_net_hook(gw->net, &ops);
+	}
+
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	test_first_packet(gw);
+	KUNIT_EXPECT_NOT_NULL(test, test_learned);
+}
+
+static int test_learn_up(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw;
+	int err = xfrm_xdp_test_up(test);
+
+	if (err)
+		return err;
+
+	gw = test->priv;
+	test_answer = 0;
+	rcu_assign_pointer(gw->xnet->ops, &test_ops);
+	static_branch_inc(&xfrm_xdp_learning);
+	return 0;
+}
+
+static void test_learn_down(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+
+	if (gw && gw->xnet && rcu_access_pointer(gw->xnet->ops))
+		static_branch_dec(&xfrm_xdp_learning);
+	if (gw && gw->xnet)
+		RCU_INIT_POINTER(gw->xnet->ops, NULL);
+	synchronize_rcu();
+	test_forget();
+	xfrm_xdp_test_down(test);
+}
+
+static struct kunit_case xfrm_xdp_learn_cases[] = {
+	KUNIT_CASE(test_learns),
+	KUNIT_CASE(test_twins),
+	KUNIT_CASE(test_forged),
+	KUNIT_CASE(test_not_forwarded),
+	KUNIT_CASE(test_no_policy),
+	KUNIT_CASE(test_no_ops),
+	KUNIT_CASE(test_no_state),
+	KUNIT_CASE(test_no_device),
+	KUNIT_CASE(test_netfilter),
+	{}
+};
+
+static struct kunit_suite xfrm_xdp_learn_suite = {
+	.name = "xfrm_xdp_learn",
+	.init = test_learn_up,
+	.exit = test_learn_down,
+	.test_cases = xfrm_xdp_learn_cases,
+};
+
+kunit_test_suite(xfrm_xdp_learn_suite);
