@@ -30,7 +30,7 @@ rm -rf "$seen" "$seen.json"
 mkdir "$seen"
 # the test kernel in an emulated guest forwards a hundred packets a second
 traffic=(UDP_PACKETS=600 TCP_BYTES=512K FILE_BYTES=1048576)
-[[ $kernel == test ]] || traffic=(UDP_PACKETS=5000 TCP_BYTES=8M FILE_BYTES=8388608)
+[[ $kernel == test ]] || traffic=(UDP_PACKETS=3000 TCP_BYTES=4M FILE_BYTES=4194304)
 start=$SECONDS rc=0
 printf '%-42s ... %s\n' "booting the $kernel kernel" build/log/demo.console
 "$lab/boot.sh" -l demo -t 900 "$kernel" -- \

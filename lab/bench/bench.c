@@ -38,7 +38,7 @@
 #define FLOW_DPORT	5000
 
 #define CHECK_TURNS	100000ULL
-#define SETTLE_USEC	300000
+#define SETTLE_USEC	60000
 #define QUIET_LIMIT	1000000ULL
 #define FIXED_PACKETS	256
 
@@ -154,7 +154,8 @@ static volatile uint64_t *start_spinner(void)
 {
 	volatile uint64_t *turns;
 
-	turns = mmap(NULL, sizeof(*turns), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	turns = mmap(NULL, sizeof(*turns), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		     -1, 0);
 	if (turns == MAP_FAILED)
 		die("spinner: %s", strerror(errno));
 	switch (fork()) {
@@ -194,9 +195,9 @@ static void run(const struct load *load, int packets)
 		die("running %d frames: %s", packets, strerror(-err));
 }
 
-/* Under -icount shift=0 the TSC counts instructions, but jumps while the CPU idles. With a spinner of
- * the lowest priority it never does, and what the spinner did not take is work: that of the packets,
- * and in the settling time that of RCU, which frees what they left behind.
+/* Under -icount shift=0 the TSC counts instructions, but jumps while the CPU idles. With a spinner
+ * of the lowest priority it never does, and what the spinner did not take is work: that of the
+ * packets, and in the settling time that of RCU, which frees what they left behind.
  */
 static uint64_t work(const struct load *load, int packets, volatile uint64_t *turns)
 {
@@ -208,7 +209,7 @@ static uint64_t work(const struct load *load, int packets, volatile uint64_t *tu
 	return __rdtsc() - start - 2 * (*turns - turns_before);
 }
 
-/* What a run costs beside its packets is in both runs. */
+/* What a run costs beside its packets is in both runs. Without packets it only warms up. */
 static uint64_t measure(const struct load *load, int packets)
 {
 	volatile uint64_t *turns = start_spinner();
@@ -216,6 +217,8 @@ static uint64_t measure(const struct load *load, int packets)
 
 	check_clock();
 	fixed = work(load, FIXED_PACKETS, turns);
+	if (!packets)
+		return 0;
 	all = work(load, FIXED_PACKETS + packets, turns);
 	quiet = work(load, 0, turns);
 	if (quiet > QUIET_LIMIT)

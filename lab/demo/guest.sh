@@ -39,6 +39,7 @@ collect()
 		ip -n "$ns" -s xfrm state >"$out/state-$ns"
 		in_ns "$ns" cat /proc/net/xfrm_stat >"$out/xfrm_stat-$ns"
 	done
+	in_ns "$NS_B" cat /proc/net/snmp >"$out/snmp"
 	cp "$run/wan.pcap" "$out"
 	[[ $XDP_XFRM == none ]] && return
 	in_ns "$NS_G1" "$XDP_XFRM" stats >"$out/stats"
@@ -203,7 +204,7 @@ say "ping A to B"
 in_ns "$NS_A" "${one_cpu[@]}" ping -q -c 20 -i 0.05 "$IP_B" >"$out/ping" ||
 	die "no answer to any ping, see build/demo/"
 say "iperf3 UDP A to B"
-iperf udp -u -l 256 -b 4M -k "$UDP_PACKETS"
+iperf udp -u -l 256 -b 2M -k "$UDP_PACKETS"
 say "iperf3 TCP A to B"
 iperf tcp -n "$TCP_BYTES"
 say "HTTP: B fetches a file from A"

@@ -8,6 +8,7 @@
  * from the completion.
  */
 
+#include <linux/interrupt.h>
 #include <linux/local_lock.h>
 #include <linux/mm.h>
 #include <linux/poison.h>

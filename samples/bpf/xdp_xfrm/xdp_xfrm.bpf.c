@@ -18,6 +18,7 @@
 
 #define EPERM	1
 #define ENXIO	6
+#define EXDEV	18
 #define ESTALE	116
 
 #define DSCP_MASK	0xfc
@@ -145,7 +146,7 @@ int xdp_xfrm(struct xdp_md *ctx)
 	}
 	if (!ret)
 		return XDP_DROP;
-	if (ret != -ESTALE && ret != -EPERM && ret != -ENXIO)
+	if (ret != -ESTALE && ret != -EPERM && ret != -ENXIO && ret != -EXDEV)
 		return XDP_PASS;
 
 	drop_flow(value, &key);

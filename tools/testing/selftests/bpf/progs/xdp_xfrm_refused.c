@@ -108,7 +108,7 @@ int output_walked(struct xdp_md *ctx)
 }
 
 SEC("xdp")
-__failure __msg("must be")
+__failure __msg("arg#1 pointer type STRUCT xfrm_xdp_flow must point to")
 int output_memory(struct xdp_md *ctx)
 {
 	__u64 forged[16] = {};
@@ -117,7 +117,7 @@ int output_memory(struct xdp_md *ctx)
 }
 
 SEC("xdp")
-__failure __msg("the prog does not have privilege")
+__failure __msg("only read is supported")
 int flow_write(struct xdp_md *ctx)
 {
 	struct flow_value *value = value_of(0);
@@ -132,7 +132,7 @@ int flow_write(struct xdp_md *ctx)
 }
 
 SEC("xdp")
-__failure __msg("must be")
+__failure __msg("arg#0 pointer type STRUCT xfrm_xdp_flow must point to")
 int release_twice(struct xdp_md *ctx)
 {
 	struct xfrm_xdp_flow *flow = lookup(ctx, NULL);
@@ -145,7 +145,7 @@ int release_twice(struct xdp_md *ctx)
 }
 
 SEC("xdp")
-__failure __msg("must be")
+__failure __msg("arg#1 pointer type STRUCT xfrm_xdp_flow must point to")
 int output_released(struct xdp_md *ctx)
 {
 	struct xfrm_xdp_flow *flow = lookup(ctx, NULL);
@@ -157,7 +157,7 @@ int output_released(struct xdp_md *ctx)
 }
 
 SEC("xdp")
-__failure __msg("bpf_xfrm_xdp_flow_release expects refcounted PTR_TO_BTF_ID")
+__failure __msg("R1 must be referenced or trusted")
 int release_not_acquired(struct xdp_md *ctx)
 {
 	struct flow_value *value = value_of(0);
@@ -386,45 +386,5 @@ int BPF_PROG(acquire_in_tracing)
 		bpf_xfrm_xdp_flow_release(flow);
 	return 0;
 }
-
-SEC("struct_ops/output_in_flow_add")
-__failure __msg("calling kernel function bpf_xdp_xfrm_output is not allowed")
-int BPF_PROG(output_in_flow_add, const struct xfrm_xdp_md *md,
-	     struct xfrm_xdp_flow *flow)
-{
-	return bpf_xdp_xfrm_output((struct xdp_md *)ctx, flow);
-}
-
-SEC("struct_ops/leak_in_flow_add")
-__failure __msg("Unreleased reference")
-int BPF_PROG(leak_in_flow_add, const struct xfrm_xdp_md *md,
-	     struct xfrm_xdp_flow *flow)
-{
-	return bpf_xfrm_xdp_flow_acquire(flow) ? 0 : -ENOENT;
-}
-
-SEC("struct_ops/write_in_flow_add")
-__failure __msg("only read is supported")
-int BPF_PROG(write_in_flow_add, struct xfrm_xdp_md *md,
-	     struct xfrm_xdp_flow *flow)
-{
-	md->magic = 0;
-	return 0;
-}
-
-SEC(".struct_ops.link")
-struct xfrm_xdp_ops output_ops = {
-	.flow_add = (void *)output_in_flow_add,
-};
-
-SEC(".struct_ops.link")
-struct xfrm_xdp_ops leak_ops = {
-	.flow_add = (void *)leak_in_flow_add,
-};
-
-SEC(".struct_ops.link")
-struct xfrm_xdp_ops write_ops = {
-	.flow_add = (void *)write_in_flow_add,
-};
 
 char _license[] SEC("license") = "GPL";

@@ -16,11 +16,12 @@ __u64 overrun;
 SEC("xdp")
 int grow(struct xdp_md *ctx)
 {
-	__u32 len = ctx->data_end - ctx->data;
+	void *end = (void *)(long)ctx->data_end;
 	__u8 *data = (void *)(long)ctx->data;
+	__u64 len = end - (void *)data;
 
 	/* only what the test sends: its last address byte */
-	if (len > FRAME_MAX || (void *)(data + 12) > (void *)(long)ctx->data_end ||
+	if (len > FRAME_MAX || (void *)(data + 12) > end ||
 	    data[11] != TEST_BYTE)
 		return XDP_PASS;
 
