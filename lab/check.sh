@@ -32,7 +32,7 @@ ktap() {
 
 # test_progs: "#1/2 test/subtest:OK"; a test with subtests is not counted itself
 progs() {
-	sed -nE 's/^#[0-9]+(\/[0-9]+)? +([^:]+):(OK|FAIL|SKIP).*/\2 \3/p' "$1" | awk '
+	sed -nE 's/^#[0-9]+(\/[0-9]+)? +(.+):(OK|FAIL|SKIP).*/\2\t\3/p' "$1" | awk -F '\t' '
 		{ verdict[$1] = $2; order[NR] = $1; split($1, part, "/"); if (part[2] != "") parent[part[1]] = 1 }
 		END { for (i = 1; i <= NR; i++) { name = order[i]
 			if (name in parent || done[name]++) continue

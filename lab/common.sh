@@ -47,8 +47,9 @@ step() {
 
 # locked NAME: one such job per clone at a time, until the script ends
 locked() {
-	exec 9>"$build/.lock.$1"
-	flock 9
+	local fd
+	exec {fd}>"$build/.lock.$1"
+	flock "$fd"
 }
 
 # overlay_files: what the clone adds to Linux, one path a line

@@ -86,7 +86,7 @@ g1 "$XDP_XFRM" start
 g1 ip link set dev lan0 xdp off
 
 # Under traffic
-nsenter "--net=/var/run/netns/$NS_A" -- ping -q -i 0.002 "$IP_B" >/dev/null &
+nsenter "--net=/var/run/netns/$NS_A" -- ping -q -i 0.02 "$IP_B" >/dev/null &
 ping=$!
 for _ in 1 2 3; do
 	before=$(counter XfrmXdpOutput)
