@@ -2,6 +2,8 @@
 # shellcheck shell=bash disable=SC2034
 # What every script of the lab starts with: where things are, how to say them.
 set -euo pipefail
+# the selftests' Makefile behaves otherwise below another make
+unset MAKELEVEL MAKEFLAGS MFLAGS MAKEOVERRIDES
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 lab=$top/lab

@@ -128,7 +128,8 @@ accepted() {
 }
 
 table() {
-	local mail bad=0 found numbers
+	local mail bad=0 found numbers subjects
+	mapfile -t subjects < <(git_ log --reverse --format=%s start..base)
 	printf '%4s  %-62s %5s %6s %6s  %s\n' nr subject files + - checkpatch
 	for mail in "${numbered[@]}"; do
 		found=$(complaints "$mail")
@@ -136,10 +137,11 @@ table() {
 		read -ra numbers < <(git apply --numstat "$mail" | awk '{f++; a += $1; d += $2} END {print f, a, d}')
 		printf '%4s  %-62.62s %5s %6s %6s  %s\n' \
 			"$(basename "$mail" | cut -c1-4)" \
-			"$(git mailinfo /dev/null /dev/null <"$mail" | sed -n 's/^Subject: //p')" \
+			"${subjects[0]}" \
 			"${numbers[@]}" \
 			"$(if [[ -z $found ]]; then echo clean; else wc -l <<<"$found"; fi)"
 		[[ -z $found ]] || printf '%s\n' "$found" >&2
+		subjects=("${subjects[@]:1}")
 	done
 	((!bad)) || die "checkpatch complains; mend it, or accept it by name and reason in lab/checkpatch.accepted"
 }

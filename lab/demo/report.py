@@ -163,6 +163,7 @@ def traffic(seen):
         check(f'HTTP {name.replace("-", " ")}',
               f'{size} bytes, SHA-256 {there[:12]}.. sent, {here[:12]}.. received',
               there == here, 'the file came out different')
+    check('files compared', f'{len(files)}', len(files) == 2, 'not one for each direction')
     return {'ping': {'sent': sent, 'answered': answered}, 'udp': udp, 'tcp': tcp, 'files': files}
 
 
@@ -195,7 +196,9 @@ def counters(seen, ends, out):
         line('A to B' if spi == out else 'B to A', '')
         for item in ('packets', 'bytes', 'sequence'):
             check(f'{spi} {item}', f'{one[item]:>10} {two[item]:>10}',
-                  one[item] == two[item], 'both ends differ')
+                  0 < one[item] == two[item], 'both ends differ, or count nothing')
+    check('states', f'{len(ends[G1]):>10} {len(ends[G2]):>10}',
+          len(ends[G1]) == 2 and ends[G1].keys() == ends[G2].keys(), 'not one for each direction')
     errors = [f'{gateway} {name} {value}' for gateway in ends
               for name, value in seen.counters(f'xfrm_stat-{gateway}').items() if value]
     check('XFRM errors', ', '.join(errors) or 'none', not errors, 'on a clean wire there are none')

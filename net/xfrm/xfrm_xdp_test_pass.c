@@ -297,13 +297,16 @@ static void test_mtu(struct kunit *test)
 	xfrm_xdp_test_frame(gw, TEST_HEADROOM, mtu);
 	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_output(gw), gw->wan->ifindex);
 
-	/* the device's own, which nobody told the flow of */
+	/* the device's own: routes are asked again, and know */
 	rtnl_lock();
 	KUNIT_EXPECT_EQ(test, dev_set_mtu(gw->wan, 1400), 0);
 	rtnl_unlock();
-	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 1346);
+	test_frame(gw);
+	xfrm_xdp_test_expect_pass(gw, -ESTALE, XFRM_XDP_PASSDST);
+	xfrm_xdp_test_flow(gw);
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, mtu - 100);
 	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_output(gw), gw->wan->ifindex);
-	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 1347);
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, mtu - 99);
 	xfrm_xdp_test_expect_pass(gw, -EMSGSIZE, XFRM_XDP_PASSMTU);
 }
 

@@ -51,15 +51,16 @@ int lookup(struct xdp_md *ctx)
 	} in = {};
 	struct flow_value *value = kept_value();
 	struct xfrm_xdp_flow *flow;
+	__u32 sz = opts_sz;
 
-	if (!value || opts_sz > sizeof(in))
+	if (!value || sz > sizeof(in))
 		return XDP_ABORTED;
 
 	in.opts.error = 1;
 	in.opts.mark = mark;
 	in.opts.if_id = if_id;
 	in.opts.reserved = reserved;
-	flow = bpf_xdp_xfrm_lookup(ctx, NULL, &in.opts, opts_sz);
+	flow = bpf_xdp_xfrm_lookup(ctx, NULL, &in.opts, sz);
 	error = in.opts.error;
 	found = flow;
 	if (flow)
@@ -147,10 +148,11 @@ SEC("xdp")
 int offer(struct xdp_md *ctx)
 {
 	__u64 key[6] = {};
+	__u32 sz = key_sz;
 
-	if (key_sz > sizeof(key))
+	if (sz > sizeof(key))
 		return XDP_ABORTED;
-	offer_ret = bpf_xdp_xfrm_offer(ctx, key, key_sz);
+	offer_ret = bpf_xdp_xfrm_offer(ctx, key, sz);
 	return XDP_PASS;
 }
 

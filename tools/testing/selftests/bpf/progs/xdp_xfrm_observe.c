@@ -44,7 +44,7 @@ static __always_inline bool header_ok(const struct iphdr *iph, void *end)
 	sum = (sum & 0xffff) + (sum >> 16);
 
 	return sum == 0xffff && iph->ihl == 5 && iph->ttl == 64 &&
-	       (void *)iph + bpf_ntohs(iph->tot_len) == end;
+	       bpf_ntohs(iph->tot_len) == end - (void *)iph;
 }
 
 SEC("xdp")
