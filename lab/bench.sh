@@ -4,7 +4,7 @@
 # Two boots per kernel: the bench kernel, and base to see what the series costs unused.
 . "$(dirname "$0")/common.sh"
 
-packets=${PACKETS-20000}
+packets=${PACKETS-5000}
 work=$build/bench
 boots=2
 unused_limit=10

@@ -150,6 +150,29 @@ enum xfrm_xdp_stat xfrm_xdp_device_check(const struct net *net, int iif,
 }
 
 /**
+ * xfrm_xdp_tc_check() - is there no tc between two devices that XDP would skip?
+ * @net: netns
+ * @iif: index of the receiving device
+ * @dev: transmitting device
+ *
+ * Under RCU.
+ *
+ * Return: 0, or XFRM_XDP_NOTC.
+ */
+enum xfrm_xdp_stat xfrm_xdp_tc_check(const struct net *net, int iif,
+				     const struct net_device *dev)
+{
+	const struct net_device *in;
+
+	in = dev_get_by_index_rcu((struct net *)net, iif);
+	if (!in || !xfrm_xdp_no_ingress(in) || !xfrm_xdp_no_egress(dev) ||
+	    !xfrm_xdp_queues_ok(dev))
+		return XFRM_XDP_NOTC;
+
+	return 0;
+}
+
+/**
  * xfrm_xdp_bypass_check() - may packets go from one device to the other by XDP?
  * @net: netns
  * @iif: index of the receiving device
@@ -172,9 +195,5 @@ enum xfrm_xdp_stat xfrm_xdp_bypass_check(const struct net *net, int iif,
 	if (!xfrm_xdp_netfilter_ok(net))
 		return XFRM_XDP_NOFILTER;
 
-	if (!xfrm_xdp_no_ingress(dev_get_by_index_rcu((struct net *)net, iif)) ||
-	    !xfrm_xdp_no_egress(dev) || !xfrm_xdp_queues_ok(dev))
-		return XFRM_XDP_NOTC;
-
-	return 0;
+	return xfrm_xdp_tc_check(net, iif, dev);
 }

@@ -84,6 +84,8 @@ void xfrm_xdp_flow_put(struct xfrm_xdp_flow *flow);
 
 enum xfrm_xdp_stat xfrm_xdp_device_check(const struct net *net, int iif,
 					 const struct net_device *dev);
+enum xfrm_xdp_stat xfrm_xdp_tc_check(const struct net *net, int iif,
+				     const struct net_device *dev);
 enum xfrm_xdp_stat xfrm_xdp_bypass_check(const struct net *net, int iif,
 					 const struct net_device *dev);
 

@@ -99,6 +99,13 @@ static void xfrm_xdp_refuse(struct xfrm_xdp_offer *offer,
 	trace_xfrm_xdp_refuse(&offer->origin.tuple, offer->origin.iif, why);
 }
 
+/* The offer holds a dst, and the skb may wait anywhere: do not leave it there. */
+static void xfrm_xdp_refuse_skb(struct sk_buff *skb, enum xfrm_xdp_stat why)
+{
+	xfrm_xdp_refuse(xfrm_xdp_offer(skb), why);
+	skb_ext_del(skb, SKB_EXT_XFRM_XDP);
+}
+
 /**
  * xfrm_xdp_md_mac() - authenticate a record
  * @xnet: netns
@@ -179,6 +186,7 @@ static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
 {
 	const struct inet_skb_parm *cb = IPCB(skb);
 	const struct xfrm_dst *xdst;
+	enum xfrm_xdp_stat why;
 
 	if (skb->dev->ifindex != offer->origin.iif || secpath_exists(skb) ||
 	    cb->opt.optlen || cb->frag_max_size ||
@@ -188,6 +196,12 @@ static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
 
 	if (!skb_dst(skb)->xfrm)
 		return XFRM_XDP_NOPLAIN;
+
+	/* Will be asked again, but tc might copy the packet on its way. */
+	why = xfrm_xdp_tc_check(offer->xnet->net, offer->origin.iif,
+				xfrm_dst_path(skb_dst(skb))->dev);
+	if (why)
+		return why;
 
 	if (xfrm_decode_session(dev_net(skb->dev), skb, &offer->origin.fl,
 				AF_INET))
@@ -204,12 +218,13 @@ static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
 
 void __xfrm_xdp_forward(struct sk_buff *skb)
 {
-	struct xfrm_xdp_offer *offer = xfrm_xdp_offer(skb);
 	enum xfrm_xdp_stat why;
 
-	why = xfrm_xdp_bind(offer, skb);
+	rcu_read_lock();
+	why = xfrm_xdp_bind(xfrm_xdp_offer(skb), skb);
+	rcu_read_unlock();
 	if (why)
-		xfrm_xdp_refuse(offer, why);
+		xfrm_xdp_refuse_skb(skb, why);
 }
 
 /* Is the packet, but for its TTL, the one that XDP saw? */
@@ -239,7 +254,7 @@ void __xfrm_xdp_clear(struct sk_buff *skb)
 	    skb_dst(skb) != offer->dst ||
 	    !xfrm_xdp_unchanged(offer, skb) ||
 	    test_and_set_bit(XFRM_XDP_OFFER_CLEAR, &offer->flags))
-		xfrm_xdp_refuse(offer, XFRM_XDP_NOCLEAR);
+		xfrm_xdp_refuse_skb(skb, XFRM_XDP_NOCLEAR);
 }
 
 void __xfrm_xdp_neigh(struct sk_buff *skb, struct neighbour *neigh)
@@ -255,16 +270,13 @@ void __xfrm_xdp_neigh(struct sk_buff *skb, struct neighbour *neigh)
 		neigh_release(neigh);
 }
 
-/* The device has the frame, and the transmit lock is held. */
-void __xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev)
+static void xfrm_xdp_take(struct xfrm_xdp_offer *offer,
+			  const struct sk_buff *skb)
 {
-	struct xfrm_xdp_offer *offer = xfrm_xdp_offer(skb);
 	struct xfrm_xdp_pending *pending;
 
-	/* Stacked devices transmit the frame again: the last one counts. */
-	if (!test_bit(XFRM_XDP_OFFER_CLEAR, &offer->flags) ||
-	    test_bit(XFRM_XDP_OFFER_REFUSED, &offer->flags) ||
-	    !READ_ONCE(offer->neigh) || dev != xfrm_dst_path(offer->dst)->dev ||
+	if (test_bit(XFRM_XDP_OFFER_REFUSED, &offer->flags) ||
+	    !READ_ONCE(offer->neigh) ||
 	    test_and_set_bit(XFRM_XDP_OFFER_TAKEN, &offer->flags))
 		return;
 
@@ -279,6 +291,20 @@ void __xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev)
 	pending = this_cpu_ptr(&xfrm_xdp_pending);
 	llist_add(&offer->node, &pending->offers);
 	queue_work(system_bh_wq, &pending->work);
+}
+
+/* The device gets the frame; the transmit lock is held, so only take it down.
+ * The offer ends here, before taps clone the skb and driver or peer keep it.
+ */
+void __xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct xfrm_xdp_offer *offer = xfrm_xdp_offer(skb);
+
+	/* Not for a copy that somebody sends elsewhere. */
+	if (test_bit(XFRM_XDP_OFFER_CLEAR, &offer->flags) &&
+	    dev == xfrm_dst_path(offer->dst)->dev)
+		xfrm_xdp_take(offer, skb);
+	skb_ext_del(skb, SKB_EXT_XFRM_XDP);
 }
 
 /* Is the frame that was sent the one that XDP would have made? Length, id,

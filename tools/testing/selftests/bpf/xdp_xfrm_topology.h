@@ -43,7 +43,7 @@
 
 #define STATE_ADD(spi)	"xfrm state add " ESP_STATE spi ESP_MODE ESP_CIPHER
 #define STATE_DEL(spi)	"xfrm state delete " ESP_STATE spi "\n"
-#define POLICY_ADD	"xfrm policy add " ESP_POLICY "out" ESP_TMPL
+#define POLICY_ADD	"xfrm policy add " ESP_POLICY "out priority 10" ESP_TMPL
 #define POLICY_DEL	"xfrm policy delete " ESP_POLICY "out\n"
 
 #define PEER(name, ns, mac) "name " name " netns " ns " address " mac "\n"
