@@ -98,7 +98,7 @@ for dir in /etc /tmp /root /home; do
 	args+=(--overlay-rwdir "$dir")
 done
 for option in rootflags=version=9p2000.L,trans=virtio,access=any,cache=loose,msize=262144 \
-	"lab_modules=${image%/arch/*}/modules" nokaslr printk.devkmsg=on ignore_loglevel \
+	"lab_modules=${image%/arch/*}/modules" nokaslr no_timer_check printk.devkmsg=on ignore_loglevel \
 	fb_tunnels=none bonding.max_bonds=0 dummy.numdummies=0 ifb.numifbs=0 "${kernel_args[@]}"; do
 	args+=(--kopt "$option")
 done

@@ -91,15 +91,21 @@ xfrm_xdp_lookup_flow(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 		dst_release(dst);
 		return ERR_PTR(-EHOSTUNREACH);
 	}
+	why = XFRM_XDP_NONEIGH;
+	flow = NULL;
+	if (neigh_event_send(neigh, NULL))
+		goto out;
 	/* Nobody may have sent to it yet. */
-	if (!neigh_event_send(neigh, NULL) && !READ_ONCE(neigh->hh.hh_len) &&
-	    neigh->dev->header_ops && neigh->dev->header_ops->cache)
+	if (!READ_ONCE(neigh->hh.hh_len) && neigh->dev->header_ops &&
+	    neigh->dev->header_ops->cache)
 		neigh_hh_init(neigh);
 
 	dev = xfrm_dst_path(dst)->dev;
 	why = learned ? xfrm_xdp_bypass_check(xnet->net, origin->iif, dev) :
 			xfrm_xdp_device_check(xnet->net, origin->iif, dev);
-	flow = why ? NULL : xfrm_xdp_flow_create(xnet, dst, neigh, origin, &why);
+	if (!why)
+		flow = xfrm_xdp_flow_create(xnet, dst, neigh, origin, &why);
+out:
 	neigh_release(neigh);
 	dst_release(dst);
 	if (flow)
