@@ -13,9 +13,9 @@ spread_limit=10
 # guest: the program that generates and counts
 guest() {
 	clang-19 -O2 -g -Wall -target bpf -I/usr/include/x86_64-linux-gnu \
-		-c "$lab/bench/bench.bpf.c" -o "$work/bench.bpf.o" &&
-		bpftool gen skeleton "$work/bench.bpf.o" name bench_bpf >"$work/bench.skel.h" &&
-		gcc -O2 -Wall -I"$work" "$lab/bench/bench.c" -o "$work/bench" -lbpf
+		-c "$lab/bench/bench.bpf.c" -o "$work/guest/bench.bpf.o" &&
+		bpftool gen skeleton "$work/guest/bench.bpf.o" name bench_bpf >"$work/guest/bench.skel.h" &&
+		gcc -O2 -Wall -I"$work/guest" "$lab/bench/bench.c" -o "$work/guest/bench" -lbpf
 }
 
 # tool: xdp_xfrm, whose XDP program is the one measured
@@ -42,7 +42,7 @@ image() {
 	echo 'obj-m := sink.o cipher.o' >"$dir/modules/Makefile"
 	make -C "$2" O=bench "CC=ccache gcc" M="$dir/modules" modules || return
 	cp "$dir"/modules/{sink,cipher}.ko "$lab/bench/init" "$root/"
-	for name in "$work/bench" "$(command -v ip)" "$(command -v busybox)"; do
+	for name in "$work/guest/bench" "$(command -v ip)" "$(command -v busybox)"; do
 		install_program "$root" "$name" || return
 	done
 	[[ $1 == base ]] || install_program "$root" "$work/xdp_xfrm/xdp_xfrm" || return
@@ -101,8 +101,8 @@ unused() {
 
 "$lab/kernel.sh" base
 "$lab/kernel.sh" bench
-locked bench
-mkdir -p "$work"
+locked count
+mkdir -p "$work/guest"
 step "building the generator" "$log/bench.guest.log" guest
 step "building xdp_xfrm" "$log/bench.tool.log" tool
 for kernel in base bench; do

@@ -63,7 +63,7 @@ pinned_flows_are()
 
 nothing_left()
 {
-	g1 "$XDP_XFRM" stop --all && [[ -z $(ls -A /sys/fs/bpf) ]]
+	g1 "$XDP_XFRM" stop --all && [[ -z $(find /sys/fs/bpf -type f) ]]
 }
 
 quiet_log()

@@ -111,7 +111,8 @@ known_flow()
 {
 	send 3 "sport=$1"
 	[[ ${got[XfrmXdpLearned]-0} == 1 && ${got[XfrmXdpOutput]-0} == 2 ]] ||
-		complaints+=("no flow: learned ${got[XfrmXdpLearned]-0}, by XDP ${got[XfrmXdpOutput]-0}")
+		complaints+=("no flow: learned ${got[XfrmXdpLearned]-0}," \
+			"by XDP ${got[XfrmXdpOutput]-0}")
 }
 
 eventually()
