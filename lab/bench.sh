@@ -88,15 +88,11 @@ table() {
 		awk '{ printf "%-12s %-12s %7s %7s %7s %8s\n", $1, $2, $3, $4, $5, $6 }'
 }
 
-# unused: the stack without the series, with it but nothing loaded, the difference.
-# Generator included: it is code of the same two kernels, and not of equal cost.
+# unused: the stack without the series, with it but nothing loaded, the difference
 unused() {
 	jq -r '
-		(map(select(.path == "generator") | {key: "\(.kernel) \(.size)", value: .net})
-			| from_entries) as $generator
-		| ["cipher", "size", "without", "with", "difference"],
-		([.[] | select(.path == "stack") | .net += $generator["\(.kernel) \(.size)"]]
-			| group_by([.cipher, .size])[]
+		["cipher", "size", "without", "with", "difference"],
+		([.[] | select(.path == "stack")] | group_by([.cipher, .size])[]
 			| map({key: .kernel, value: .}) | from_entries
 			| [.base.cipher, .base.size, .base.net, .bench.net, .bench.net - .base.net]) | @tsv' \
 		"$build/bench.json" |
