@@ -7,9 +7,9 @@
 
 kernel=${1-}
 case $kernel in
-test) fragments=(common x86 test) ;;
-bench | base) fragments=(common x86 bench) ;;
-patch) fragments=(common x86 bench drivers) ;;
+test) fragments=(common net x86 test) ;;
+bench | base) fragments=(common net x86 bench) ;;
+patch) fragments=(common net x86 bench drivers) ;;
 uml) fragments=(common uml) ;;
 *) die "kernel.sh: no kernel '$kernel'; there are test, bench, uml, base and patch" ;;
 esac

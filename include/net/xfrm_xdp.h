@@ -28,12 +28,12 @@
 #include <linux/types.h>
 #include <net/flow.h>
 #include <net/xdp.h>
+#include <net/xfrm.h>
 
 struct dst_entry;
 struct module;
 struct neighbour;
 struct net;
-struct xfrm_state;
 
 #define XFRM_XDP_KEY_LEN	40
 
@@ -163,13 +163,25 @@ struct xfrm_xdp_cipher {
 /**
  * struct xfrm_xdp_rewrite - the outer headers of a flow, ready-made
  * @iph: outer IPv4 header, complete but for length, id, ECN, DF and checksum
+ * @id_hash: generator of the ids, the same as the stack's
  * @df: IP_DF where the outer header takes it from the inner one, else 0
  * @ecn: false where the state asks for XFRM_STATE_NOECN
  */
 struct xfrm_xdp_rewrite {
 	struct iphdr	iph;
+	u32		id_hash;
 	__be16		df;
 	bool		ecn;
+};
+
+/**
+ * struct xfrm_xdp_fwd - the policies that let the first packet be forwarded
+ * @pols: policies, one reference to each
+ * @num: how many
+ */
+struct xfrm_xdp_fwd {
+	struct xfrm_policy	*pols[XFRM_POLICY_TYPE_MAX];
+	u8			num;
 };
 
 /**
@@ -187,6 +199,7 @@ struct xfrm_xdp_rewrite {
  * @tuple: selector
  * @geometry: sizes
  * @rewrite: outer headers
+ * @fwd: policies to keep up the use time of, valid while @dst is
  * @refcnt: one for the map, one for each acquired pointer
  * @cipher: how to encrypt
  * @fl: what the stack asked XFRM for, for bpf_xdp_xfrm_lookup()
@@ -212,6 +225,7 @@ struct xfrm_xdp_flow {
 	struct xfrm_xdp_geometry	geometry;
 	struct xfrm_xdp_cipher		cipher;
 	struct xfrm_xdp_rewrite		rewrite;
+	struct xfrm_xdp_fwd		fwd;
 
 	refcount_t			refcnt;
 	struct flowi			fl;
@@ -233,7 +247,8 @@ struct xfrm_xdp_flow {
  * @dev: transmitting device, held while asynchronous
  * @tracker: of @dev
  * @iv: the IV as the cipher wants it
- * @sg: the packet from the ESP header on
+ * @aad: with extended sequence numbers: SPI and number, all 64 bits of it
+ * @sg: @aad, and the packet: from the ESP header on, or behind it after @aad
  * @aead: request of the cipher, with XFRM_XDP_REQSIZE bytes behind it
  *
  * Every CPU has one at hand; it is replaced when a call goes asynchronous.
@@ -248,7 +263,8 @@ struct xfrm_xdp_request {
 	struct net_device	*dev;
 	netdevice_tracker	tracker;
 	u8			iv[16] __aligned(16);
-	struct scatterlist	sg[1];
+	__be32			aad[3];
+	struct scatterlist	sg[2];
 	struct aead_request	aead;
 };
 
@@ -262,7 +278,7 @@ void xfrm_xdp_request_done(void *data, int err);
  *	and cipher. Called under RCU, BH off. Returns 0, or -EOPNOTSUPP.
  * @output: write header and trailer around the @len bytes of inner packet at
  *	@inner and encrypt in place; @seq is the sequence number taken for the
- *	packet, @req this CPU's request. Called under RCU, BH off, by
+ *	packet, its upper half zero without ESN, @req this CPU's request. Called under RCU, BH off, by
  *	xfrm_xdp_output() which has checked the room. Returns 0, -EINPROGRESS
  *	(the request's callback will be called), or another errno of the
  *	cipher: the packet is spoilt.
@@ -276,7 +292,7 @@ struct xfrm_type_xdp {
 				     struct xfrm_state *x);
 	int		(*output)(const struct xfrm_xdp_flow *flow,
 				  struct xfrm_state *x, void *inner, u32 len,
-				  u32 seq, struct xfrm_xdp_request *req);
+				  u64 seq, struct xfrm_xdp_request *req);
 };
 
 int xfrm_register_type_xdp(const struct xfrm_type_xdp *type,

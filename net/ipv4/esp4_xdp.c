@@ -48,7 +48,7 @@ static int esp4_xdp_init_flow(struct xfrm_xdp_flow *flow, struct xfrm_state *x)
 
 /* IV for the cipher; with seqiv stepped over, in the packet as well. */
 static void esp4_xdp_iv(const struct xfrm_xdp_cipher *cipher, u8 *iv,
-			struct ip_esp_hdr *esph, u32 seq)
+			struct ip_esp_hdr *esph, u64 seq)
 {
 	__be64 seqno = cpu_to_be64(seq);
 
@@ -67,31 +67,47 @@ static void esp4_xdp_iv(const struct xfrm_xdp_cipher *cipher, u8 *iv,
 }
 
 static int esp4_xdp_output(const struct xfrm_xdp_flow *flow,
-			   struct xfrm_state *x, void *inner, u32 len, u32 seq,
+			   struct xfrm_state *x, void *inner, u32 len, u64 seq,
 			   struct xfrm_xdp_request *req)
 {
 	const struct xfrm_xdp_cipher *cipher = &flow->cipher;
 	u32 clen = ALIGN(len + 2, flow->geometry.align);
 	struct aead_request *aead = &req->aead;
-	u32 hlen = sizeof(struct ip_esp_hdr);
+	u32 aadlen = sizeof(struct ip_esp_hdr);
+	struct scatterlist *sg = &req->sg[1];
 	struct ip_esp_hdr *esph;
 
-	esph = inner - cipher->ivlen - hlen;
+	esph = inner - cipher->ivlen - sizeof(*esph);
 	esph->spi = x->id.spi;
 	esph->seq_no = htonl(seq);
 	esp_output_fill_trailer(inner + len, 0, clen - len, IPPROTO_IPIP);
 	esp4_xdp_iv(cipher, req->iv, esph, seq);
 
-	sg_init_one(req->sg, esph, hlen + cipher->ivlen + clen + cipher->icvlen);
+	/* All of an extended sequence number is authenticated, half of it is
+	 * sent. RFC 4303, 2.2.1.
+	 */
+	if (unlikely(x->props.flags & XFRM_STATE_ESN)) {
+		req->aad[0] = esph->spi;
+		req->aad[1] = htonl(upper_32_bits(seq));
+		req->aad[2] = esph->seq_no;
+		sg_set_buf(sg, esph->enc_data,
+			   cipher->ivlen + clen + cipher->icvlen);
+		sg = &req->sg[0];
+		aadlen = sizeof(req->aad);
+	} else {
+		sg_set_buf(sg, esph, sizeof(*esph) + cipher->ivlen + clen +
+				     cipher->icvlen);
+	}
+
 	aead_request_set_tfm(aead, cipher->aead);
 	aead_request_set_callback(aead, 0, xfrm_xdp_request_done, req);
 	if (likely(cipher->seqiv)) {
-		aead_request_set_crypt(aead, req->sg, req->sg, clen, req->iv);
-		aead_request_set_ad(aead, hlen + cipher->ivlen);
+		aead_request_set_crypt(aead, sg, sg, clen, req->iv);
+		aead_request_set_ad(aead, aadlen + cipher->ivlen);
 	} else {
-		aead_request_set_crypt(aead, req->sg, req->sg,
-				       cipher->ivlen + clen, req->iv);
-		aead_request_set_ad(aead, hlen);
+		aead_request_set_crypt(aead, sg, sg, cipher->ivlen + clen,
+				       req->iv);
+		aead_request_set_ad(aead, aadlen);
 	}
 
 	return crypto_aead_encrypt(aead);

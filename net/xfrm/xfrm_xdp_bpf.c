@@ -147,10 +147,12 @@ xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	origin.iif = old->iif;
 	origin.genid = old->genid;
 	origin.fl = old->fl;
+	origin.fwd = old->fwd;
 	ether_addr_copy(origin.dmac, old->dmac);
 
 	dst_hold(route);
-	dst = xfrm_lookup_with_ifid(xnet->net, route, &origin.fl, NULL, 0, 0);
+	dst = xfrm_lookup_with_ifid(xnet->net, route, &origin.fl, NULL,
+				    XFRM_LOOKUP_UNCOUNTED, 0);
 	return xfrm_xdp_lookup_flow(xnet, dst, &origin, true);
 }
 
@@ -196,8 +198,8 @@ xfrm_xdp_lookup_new(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	}
 
 	fl4->flowi4_oif = rt->dst.dev->ifindex;
-	dst = xfrm_lookup_with_ifid(xnet->net, &rt->dst, &origin.fl, NULL, 0,
-				    if_id);
+	dst = xfrm_lookup_with_ifid(xnet->net, &rt->dst, &origin.fl, NULL,
+				    XFRM_LOOKUP_UNCOUNTED, if_id);
 	return xfrm_xdp_lookup_flow(xnet, dst, &origin, false);
 }
 
@@ -290,6 +292,8 @@ __bpf_kfunc int bpf_xdp_xfrm_output(struct xdp_md *ctx,
  * Without a flow: what XFRM would do with this packet on an output route to its
  * destination, for programs that have a policy of their own. Nothing else was
  * asked: no firewall, no input route, no policy for forwarding.
+ *
+ * A refusal is not counted: the stack will count it, if it gets the packet.
  *
  * Parameters:
  * @ctx		  - Pointer to ctx (xdp_md) in XDP program

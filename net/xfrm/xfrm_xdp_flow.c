@@ -53,7 +53,7 @@ static struct xfrm_xdp_bucket *xfrm_xdp_bucket(struct xfrm_xdp_net *xnet,
 }
 
 /* Take back all that the flow refers to. Readers may still be looking at it:
- * dst and neighbour are freed by RCU. Caller holds the bucket's lock.
+ * dst, neighbour and policies are freed by RCU. Caller holds the bucket's lock.
  */
 static void xfrm_xdp_flow_empty(struct xfrm_xdp_flow *flow)
 {
@@ -63,6 +63,7 @@ static void xfrm_xdp_flow_empty(struct xfrm_xdp_flow *flow)
 	WRITE_ONCE(flow->dst, NULL);
 	dst_release(dst);
 	neigh_release(flow->neigh);
+	xfrm_pols_put(flow->fwd.pols, flow->fwd.num);
 }
 
 static void xfrm_xdp_flow_free_rcu(struct rcu_head *rcu)
@@ -105,7 +106,6 @@ static bool xfrm_xdp_state_ok(const struct xfrm_state *x)
 	return x->props.mode == XFRM_MODE_TUNNEL &&
 	       x->props.family == AF_INET &&
 	       !x->encap && !x->tfcpad &&
-	       !(x->props.flags & XFRM_STATE_ESN) &&
 	       x->pcpu_num == UINT_MAX &&
 	       x->xso.type == XFRM_DEV_OFFLOAD_UNSPECIFIED && !x->xso.dev &&
 	       !x->props.smark.m && !x->security;
@@ -125,6 +125,7 @@ static void xfrm_xdp_rewrite_init(struct xfrm_xdp_flow *flow,
 	if (!(x->props.extra_flags & XFRM_SA_XFLAG_DONT_ENCAP_DSCP))
 		iph->tos = flow->tuple.dscp;
 
+	rewrite->id_hash = ip_idents_hash(flow->xnet->net, iph);
 	rewrite->ecn = !(x->props.flags & XFRM_STATE_NOECN);
 	rewrite->df = x->props.flags & XFRM_STATE_NOPMTUDISC ? 0 : htons(IP_DF);
 }
@@ -137,7 +138,7 @@ static void xfrm_xdp_rewrite_init(struct xfrm_xdp_flow *flow,
  * @origin: the first packet
  * @why: set when there is no flow: XFRM_XDP_NO*
  *
- * Takes its own references to @dst and @neigh. The caller has asked
+ * Takes its own references to @dst, @neigh and @origin's policies. The caller has asked
  * xfrm_xdp_bypass_check(), as far as it has to. Under RCU, BH off.
  *
  * Return: a flow with one reference, or NULL.
@@ -204,6 +205,10 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	 */
 	*why = XFRM_XDP_NODEVICE;
 	if (READ_ONCE(xnet->dead) || READ_ONCE(dev->reg_state) != NETREG_REGISTERED)
+		goto put_type;
+
+	/* They may be those of a flow that is being emptied. */
+	if (!xfrm_xdp_fwd_hold(&flow->fwd, &origin->fwd))
 		goto put_type;
 
 	dst_hold(dst);

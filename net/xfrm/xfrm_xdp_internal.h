@@ -4,6 +4,7 @@
 
 /* What the files of XFRM for XDP share among themselves. */
 
+#include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/siphash.h>
 #include <net/ip.h>
@@ -66,6 +67,7 @@ static inline bool xfrm_xdp_can_send(const struct net_device *dev,
  * @genid: generation in which the packet was authorised
  * @dmac: destination MAC
  * @fl: what the stack asked XFRM for
+ * @fwd: policies that let it be forwarded
  */
 struct xfrm_xdp_origin {
 	struct xfrm_xdp_tuple	tuple;
@@ -73,7 +75,23 @@ struct xfrm_xdp_origin {
 	u32			genid;
 	u8			dmac[ETH_ALEN];
 	struct flowi		fl;
+	struct xfrm_xdp_fwd	fwd;
 };
+
+/* Under RCU; false if one of the policies is about to be freed. */
+static inline bool xfrm_xdp_fwd_hold(struct xfrm_xdp_fwd *to,
+				     const struct xfrm_xdp_fwd *from)
+{
+	for (to->num = 0; to->num < from->num; to->num++) {
+		to->pols[to->num] = from->pols[to->num];
+		if (!refcount_inc_not_zero(&to->pols[to->num]->refcnt)) {
+			xfrm_pols_put(to->pols, to->num);
+			return false;
+		}
+	}
+
+	return true;
+}
 
 struct xfrm_xdp_flow *
 xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
@@ -93,15 +111,38 @@ int xfrm_xdp_parse(const void *network, const void *end,
 		   struct xfrm_xdp_tuple *tuple);
 void xfrm_xdp_outer_iph(struct iphdr *top, const struct iphdr *iph,
 			const struct xfrm_xdp_flow *flow,
-			const struct dst_entry *dst);
+			const struct dst_entry *dst, u32 len);
 u32 xfrm_xdp_trailer_len(const struct xfrm_xdp_geometry *geometry, u32 len);
 int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow);
 
 u64 xfrm_xdp_md_mac(const struct xfrm_xdp_net *xnet, u32 ifindex,
 		    const u8 *key, const struct xfrm_xdp_tuple *tuple);
 
+/**
+ * xfrm_xdp_request_room() - can a cipher work in the memory of a packet?
+ * @xdp: packet
+ * @async: the call may go asynchronous
+ *
+ * Memory of an AF_XDP socket is mapped where a scatterlist can't find it, and
+ * belongs to user space. A slab object can't be held by a reference to its
+ * page.
+ *
+ * Return: true if it can, with @async beyond the end of the XDP program.
+ */
+static inline bool xfrm_xdp_request_room(const struct xdp_buff *xdp, bool async)
+{
+	switch (xdp->rxq->mem.type) {
+	case MEM_TYPE_PAGE_POOL:
+		return true;
+	case MEM_TYPE_XSK_BUFF_POOL:
+		return false;
+	default:
+		return !async ||
+		       !PageSlab(virt_to_head_page(xdp->data_hard_start));
+	}
+}
+
 struct xfrm_xdp_request *xfrm_xdp_request_get(void);
-bool xfrm_xdp_request_room(const struct xdp_buff *xdp, bool async);
 void xfrm_xdp_request_put(void);
 void xfrm_xdp_request_hold(struct xfrm_xdp_request *req,
 			   const struct xdp_buff *xdp, struct xfrm_state *x,

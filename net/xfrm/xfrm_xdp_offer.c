@@ -79,6 +79,7 @@ void xfrm_xdp_offer_put(struct xfrm_xdp_offer *offer)
 	dst_release(offer->dst);
 	if (offer->neigh)
 		neigh_release(offer->neigh);
+	xfrm_pols_put(offer->origin.fwd.pols, offer->origin.fwd.num);
 	kfree(offer);
 }
 
@@ -187,6 +188,7 @@ static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
 	const struct inet_skb_parm *cb = IPCB(skb);
 	const struct xfrm_dst *xdst;
 	enum xfrm_xdp_stat why;
+	int num;
 
 	if (skb->dev->ifindex != offer->origin.iif || secpath_exists(skb) ||
 	    cb->opt.optlen || cb->frag_max_size ||
@@ -209,6 +211,14 @@ static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
 	/* XFRM was asked with the route, before there was a bundle. */
 	xdst = (const struct xfrm_dst *)skb_dst(skb);
 	offer->origin.fl.flowi_oif = xdst->route->dev->ifindex;
+
+	/* as xfrm4_policy_check() did before the route was transformed */
+	if (!(cb->flags & IPSKB_NOPOLICY)) {
+		num = xfrm_fwd_policies(skb, AF_INET, offer->origin.fwd.pols);
+		if (num < 0)
+			return XFRM_XDP_NOPACKET;
+		offer->origin.fwd.num = num;
+	}
 
 	dst_hold(skb_dst(skb));
 	offer->dst = skb_dst(skb);
@@ -320,8 +330,8 @@ static bool xfrm_xdp_wire_equal(const struct xfrm_xdp_offer *offer,
 	memcpy(&sent, offer->wire + ETH_HLEN, sizeof(sent));
 	memcpy(&esph, offer->wire + ETH_HLEN + sizeof(sent), sizeof(esph));
 
-	xfrm_xdp_outer_iph(&iph, &offer->iph, flow, offer->dst);
-	iph.tot_len = sent.tot_len;
+	xfrm_xdp_outer_iph(&iph, &offer->iph, flow, offer->dst,
+			   ntohs(sent.tot_len));
 	iph.id = sent.id;
 	iph.check = sent.check;
 

@@ -26,12 +26,14 @@
  * @iph: inner IP header
  * @len: length of the inner packet, without padding of the link layer
  * @tail: length of the ESP trailer and ICV
+ * @out_len: length of the outer packet
  * @link_len: length of the payload of the received frame
  */
 struct xfrm_xdp_packet {
 	struct iphdr	*iph;
 	u32		len;
 	u32		tail;
+	u32		out_len;
 	u32		link_len;
 };
 
@@ -120,32 +122,28 @@ u32 xfrm_xdp_trailer_len(const struct xfrm_xdp_geometry *geometry, u32 len)
 
 /**
  * xfrm_xdp_outer_iph() - write the outer IPv4 header
- * @top: where, @flow's header length and trailer around the inner packet
+ * @top: where
  * @iph: inner header, TTL already decremented
  * @flow: flow
  * @dst: the flow's bundle; flow->dst may have gone meanwhile
+ * @len: length of the outer packet
  *
  * The same as xfrm4_tunnel_encap_add() and __ip_local_out() together. RFC 4301,
  * 5.1.2.1; ECN by RFC 6040, DF copied unless the state says otherwise.
  */
 void xfrm_xdp_outer_iph(struct iphdr *top, const struct iphdr *iph,
 			const struct xfrm_xdp_flow *flow,
-			const struct dst_entry *dst)
+			const struct dst_entry *dst, u32 len)
 {
-	u32 len = ntohs(iph->tot_len);
-
 	*top = flow->rewrite.iph;
 	if (flow->rewrite.ecn)
 		top->tos = INET_ECN_encapsulate(top->tos, iph->tos);
 	top->frag_off = iph->frag_off & flow->rewrite.df;
 	top->ttl = ip4_dst_hoplimit(xfrm_dst_child(dst));
-	top->tot_len = htons(flow->geometry.head + len +
-			     xfrm_xdp_trailer_len(&flow->geometry, len));
+	top->tot_len = htons(len);
 	/* as ip_select_ident() does */
-	if (top->frag_off)
-		top->id = 0;
-	else
-		__ip_select_ident(flow->xnet->net, top, 1);
+	if (!top->frag_off)
+		top->id = htons(ip_idents_reserve(flow->rewrite.id_hash, 1));
 	top->check = ip_fast_csum(top, sizeof(*top) / 4);
 }
 
@@ -231,6 +229,7 @@ xfrm_xdp_check(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
 	if (unlikely((void *)iph + pkt->len + pkt->tail > xdp_data_hard_end(xdp)))
 		return XFRM_XDP_PASSROOM;
 
+	pkt->out_len = flow->geometry.head + pkt->len + pkt->tail;
 	return 0;
 }
 
@@ -238,9 +237,9 @@ xfrm_xdp_check(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
  * stack would refuse, nothing is changed: it shall refuse and count itself.
  */
 static __always_inline bool xfrm_xdp_charge(struct xfrm_state *x, u32 len,
-					    u32 *seq)
+					    u64 *seq)
 {
-	u32 seq_hi;
+	u32 seq_lo, seq_hi;
 
 	spin_lock(&x->lock);
 
@@ -249,8 +248,9 @@ static __always_inline bool xfrm_xdp_charge(struct xfrm_state *x, u32 len,
 		     x->curlft.packets >= x->lft.hard_packet_limit))
 		goto refuse;
 
-	if (unlikely(xfrm_replay_oseq(x, seq, &seq_hi)))
+	if (unlikely(xfrm_replay_oseq(x, &seq_lo, &seq_hi)))
 		goto refuse;
+	*seq = (u64)seq_hi << 32 | seq_lo;
 
 	xfrm_state_check_expire(x);
 	if (xfrm_aevent_is_on(xs_net(x)))
@@ -269,27 +269,29 @@ refuse:
 }
 
 /* What ip_rcv_core(), ip_forward(), __ip_local_out() and ip_finish_output2()
- * count, and the policies' use time as xfrm_lookup_with_ifid() keeps it.
+ * count.
  */
 static __always_inline void xfrm_xdp_mib(struct net *net,
-					 const struct xfrm_dst *xdst,
-					 const struct xfrm_xdp_packet *pkt,
-					 u32 out_len)
+					 const struct xfrm_xdp_packet *pkt)
 {
-	time64_t now = ktime_get_real_seconds();
-	int i;
-
 	__IP_UPD_PO_STATS(net, IPSTATS_MIB_IN, pkt->link_len);
 	__IP_ADD_STATS(net,
 		       IPSTATS_MIB_NOECTPKTS + (pkt->iph->tos & INET_ECN_MASK),
 		       1);
 	__IP_INC_STATS(net, IPSTATS_MIB_OUTFORWDATAGRAMS);
 	__IP_INC_STATS(net, IPSTATS_MIB_OUTREQUESTS);
-	__IP_UPD_PO_STATS(net, IPSTATS_MIB_OUT, out_len);
+	__IP_UPD_PO_STATS(net, IPSTATS_MIB_OUT, pkt->out_len);
+}
 
-	for (i = 0; i < xdst->num_pols; i++) {
-		if (READ_ONCE(xdst->pols[i]->curlft.use_time) != now)
-			WRITE_ONCE(xdst->pols[i]->curlft.use_time, now);
+/* As __xfrm_policy_check() and xfrm_lookup_with_ifid() keep the use time. */
+static __always_inline void
+xfrm_xdp_policies_used(struct xfrm_policy *const *pols, int num, time64_t now)
+{
+	int i;
+
+	for (i = 0; i < num; i++) {
+		if (READ_ONCE(pols[i]->curlft.use_time) != now)
+			WRITE_ONCE(pols[i]->curlft.use_time, now);
 	}
 }
 
@@ -360,10 +362,12 @@ int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 	struct xfrm_xdp_request *req;
 	struct xfrm_xdp_packet pkt;
 	enum xfrm_xdp_stat why;
+	struct xfrm_dst *xdst;
 	struct dst_entry *dst;
 	struct iphdr *top;
-	u32 seq, out_len;
+	time64_t now;
 	bool no_meta;
+	u64 seq;
 	int err;
 
 	dst = READ_ONCE(flow->dst);
@@ -386,18 +390,21 @@ int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSSTATE);
 	}
 
-	out_len = flow->geometry.head + pkt.len + pkt.tail;
-	xfrm_xdp_mib(flow->xnet->net, (struct xfrm_dst *)dst, &pkt, out_len);
+	xdst = (struct xfrm_dst *)dst;
+	now = ktime_get_real_seconds();
+	xfrm_xdp_policies_used(xdst->pols, xdst->num_pols, now);
+	xfrm_xdp_policies_used(flow->fwd.pols, flow->fwd.num, now);
+	xfrm_xdp_mib(flow->xnet->net, &pkt);
 
 	/* From here on the packet is changed, and will not be passed. */
 	ip_decrease_ttl(pkt.iph);
 	top = (void *)pkt.iph - flow->geometry.head;
-	xfrm_xdp_outer_iph(top, pkt.iph, flow, dst);
+	xfrm_xdp_outer_iph(top, pkt.iph, flow, dst, pkt.out_len);
 	xfrm_xdp_link_header(flow->neigh, top);
 
 	no_meta = xdp_data_meta_unsupported(xdp);
 	xdp->data = (void *)top - ETH_HLEN;
-	xdp->data_end = (void *)top + out_len;
+	xdp->data_end = (void *)top + pkt.out_len;
 	xdp->data_meta = xdp->data + no_meta;
 
 	err = flow->type->output(flow, dst->xfrm, pkt.iph, pkt.len, seq, req);

@@ -36,7 +36,15 @@ static atomic_t xfrm_xdp_in_flight = ATOMIC_INIT(0);
 
 static struct xfrm_xdp_request *xfrm_xdp_request_alloc(gfp_t gfp)
 {
-	return kzalloc(sizeof(struct xfrm_xdp_request) + XFRM_XDP_REQSIZE, gfp);
+	struct xfrm_xdp_request *req;
+
+	req = kzalloc(sizeof(*req) + XFRM_XDP_REQSIZE, gfp);
+	if (!req)
+		return NULL;
+
+	sg_init_table(req->sg, ARRAY_SIZE(req->sg));
+	sg_set_buf(&req->sg[0], req->aad, sizeof(req->aad));
+	return req;
 }
 
 /**
@@ -81,23 +89,6 @@ static struct page *xfrm_xdp_page(const struct xdp_buff *xdp)
 static bool xfrm_xdp_page_is_pp(const struct page *page)
 {
 	return (page->pp_magic & ~0x3UL) == PP_SIGNATURE;
-}
-
-/**
- * xfrm_xdp_request_room() - can a cipher work in the memory of a packet?
- * @xdp: packet
- * @async: the call may go asynchronous
- *
- * Memory of an AF_XDP socket is mapped where a scatterlist can't find it, and
- * belongs to user space. A slab object can't be held by a reference to its
- * page.
- *
- * Return: true if it can, with @async beyond the end of the XDP program.
- */
-bool xfrm_xdp_request_room(const struct xdp_buff *xdp, bool async)
-{
-	return xdp->rxq->mem.type != MEM_TYPE_XSK_BUFF_POOL &&
-	       (!async || !PageSlab(xfrm_xdp_page(xdp)));
 }
 
 static void xfrm_xdp_request_send(struct xfrm_xdp_request *req)

@@ -33,6 +33,7 @@ extern const u8 xfrm_xdp_test_peer_mac[ETH_ALEN];
 
 enum xfrm_xdp_test_cipher {
 	TEST_GCM,
+	TEST_ESN,		/* the same, with extended sequence numbers */
 	TEST_NULL,
 	TEST_ASYNC,		/* of xfrm_xdp_test_async.c */
 };
@@ -73,6 +74,8 @@ int xfrm_xdp_test_up(struct kunit *test);
 void xfrm_xdp_test_down(struct kunit *test);
 void xfrm_xdp_test_state(struct xfrm_xdp_test_gw *gw,
 			 enum xfrm_xdp_test_cipher cipher);
+u64 xfrm_xdp_test_oseq(const struct xfrm_state *x);
+struct xfrm_policy *xfrm_xdp_test_policy(struct xfrm_xdp_test_gw *gw, int dir);
 void xfrm_xdp_test_flow(struct xfrm_xdp_test_gw *gw);
 void xfrm_xdp_test_release(struct xfrm_xdp_test_gw *gw);
 void xfrm_xdp_test_frame(struct xfrm_xdp_test_gw *gw, u32 headroom, u32 len);

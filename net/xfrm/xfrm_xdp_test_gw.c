@@ -139,7 +139,10 @@ static void test_neigh(struct xfrm_xdp_test_gw *gw)
 	KUNIT_ASSERT_EQ(test, err, 0);
 }
 
-static void test_policy(struct xfrm_xdp_test_gw *gw)
+/* A policy for all packets; outbound ones take the tunnel. The caller must not
+ * use it longer than the policy is in the netns.
+ */
+struct xfrm_policy *xfrm_xdp_test_policy(struct xfrm_xdp_test_gw *gw, int dir)
 {
 	struct xfrm_policy *pol = xfrm_policy_alloc(gw->net, GFP_KERNEL);
 	struct xfrm_tmpl *tmpl;
@@ -154,7 +157,7 @@ static void test_policy(struct xfrm_xdp_test_gw *gw)
 	pol->lft.hard_byte_limit = XFRM_INF;
 	pol->lft.soft_packet_limit = XFRM_INF;
 	pol->lft.hard_packet_limit = XFRM_INF;
-	pol->xfrm_nr = 1;
+	pol->xfrm_nr = dir == XFRM_POLICY_OUT;
 	tmpl = &pol->xfrm_vec[0];
 	tmpl->id.daddr.a4 = TEST_PEER;
 	tmpl->id.proto = IPPROTO_ESP;
@@ -162,9 +165,10 @@ static void test_policy(struct xfrm_xdp_test_gw *gw)
 	tmpl->encap_family = AF_INET;
 	tmpl->mode = XFRM_MODE_TUNNEL;
 	tmpl->allalgs = 1;
-	err = xfrm_policy_insert(XFRM_POLICY_OUT, pol, 1);
+	err = xfrm_policy_insert(dir, pol, 1);
 	xfrm_pol_put(pol);
 	KUNIT_ASSERT_EQ(gw->test, err, 0);
+	return pol;
 }
 
 static int test_state_aead(struct xfrm_state *x, const char *name)
@@ -191,12 +195,39 @@ static int test_state_null(struct xfrm_state *x)
 	return 0;
 }
 
+static int test_state_esn(struct xfrm_state *x)
+{
+	u32 len = struct_size(x->replay_esn, bmp, 1);
+
+	x->props.flags |= XFRM_STATE_ESN;
+	x->replay_esn = kzalloc(len, GFP_KERNEL);
+	x->preplay_esn = kzalloc(len, GFP_KERNEL);
+	if (!x->replay_esn || !x->preplay_esn)
+		return -ENOMEM;
+
+	x->replay_esn->bmp_len = 1;
+	x->replay_esn->replay_window = 32;
+	memcpy(x->preplay_esn, x->replay_esn, len);
+	return test_state_aead(x, "rfc4106(gcm(aes))");
+}
+
+/* The sequence number of the last packet. */
+u64 xfrm_xdp_test_oseq(const struct xfrm_state *x)
+{
+	if (!x->replay_esn)
+		return x->replay.oseq;
+
+	return (u64)x->replay_esn->oseq_hi << 32 | x->replay_esn->oseq;
+}
+
 static int test_state_cipher(struct xfrm_state *x,
 			     enum xfrm_xdp_test_cipher cipher)
 {
 	switch (cipher) {
 	case TEST_GCM:
 		return test_state_aead(x, "rfc4106(gcm(aes))");
+	case TEST_ESN:
+		return test_state_esn(x);
 	case TEST_ASYNC:
 		return test_state_aead(x, "xfrm-xdp-test");
 	case TEST_NULL:
@@ -347,7 +378,7 @@ void xfrm_xdp_test_expect_pass(struct xfrm_xdp_test_gw *gw, int err,
 	unsigned long stats[XFRM_XDP_STAT_MAX];
 	struct xfrm_lifetime_cur curlft = gw->x->curlft;
 	struct xdp_buff xdp = gw->xdp;
-	u32 oseq = gw->x->replay.oseq;
+	u64 oseq = xfrm_xdp_test_oseq(gw->x);
 	u8 state = gw->x->km.state;
 	struct kunit *test = gw->test;
 	int i;
@@ -364,7 +395,7 @@ void xfrm_xdp_test_expect_pass(struct xfrm_xdp_test_gw *gw, int err,
 				     PAGE_SIZE), 0);
 	KUNIT_EXPECT_EQ(test, memcmp(&gw->x->curlft, &curlft, sizeof(curlft)),
 			0);
-	KUNIT_EXPECT_EQ(test, gw->x->replay.oseq, oseq);
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_oseq(gw->x), oseq);
 	KUNIT_EXPECT_EQ(test, gw->x->km.state, state);
 	for (i = 0; i < XFRM_XDP_STAT_MAX; i++)
 		KUNIT_EXPECT_EQ_MSG(test, xfrm_xdp_test_stat(xnet, i),
@@ -396,7 +427,7 @@ int xfrm_xdp_test_up(struct kunit *test)
 
 	test_default_route(gw);
 	test_neigh(gw);
-	test_policy(gw);
+	xfrm_xdp_test_policy(gw, XFRM_POLICY_OUT);
 	xfrm_xdp_test_state(gw, TEST_GCM);
 	xfrm_xdp_test_flow(gw);
 	return 0;

@@ -4,6 +4,7 @@
  */
 
 #include <linux/etherdevice.h>
+#include <linux/inetdevice.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <net/esp.h>
@@ -403,6 +404,52 @@ static void test_netfilter(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, test_learned);
 }
 
+/* The flow remembers who let its first packet be forwarded, and for how long. */
+static void test_fwd_policy(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	struct xfrm_policy *fwd;
+
+	fwd = xfrm_xdp_test_policy(gw, XFRM_POLICY_FWD);
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	test_first_packet(gw);
+	KUNIT_ASSERT_NOT_NULL(test, test_learned);
+	KUNIT_ASSERT_EQ(test, test_learned->fwd.num, 1);
+	KUNIT_EXPECT_PTR_EQ(test, test_learned->fwd.pols[0], fwd);
+	test_forget();
+
+	/* not asked for, so not kept up */
+	rtnl_lock();
+	IN_DEV_CONF_SET(__in_dev_get_rtnl(gw->lan), NOPOLICY, 1);
+	rtnl_unlock();
+	rt_cache_flush(gw->net);
+	test_first_packet(gw);
+	KUNIT_ASSERT_NOT_NULL(test, test_learned);
+	KUNIT_EXPECT_EQ(test, test_learned->fwd.num, 0);
+}
+
+/* Metadata of whomever is not read from somewhere else after encapsulation. */
+static void test_metadata(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	struct xfrm_xdp_md md;
+	struct sk_buff *skb;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+		md = test_record(gw);
+		/* ours is gone after ip_rcv_core() */
+		md.magic += i;
+		test_receive(gw, &md);
+		skb = test_forwarded(gw);
+		KUNIT_ASSERT_NOT_NULL(test, skb);
+		KUNIT_EXPECT_EQ(test, ip_hdr(skb)->protocol, IPPROTO_ESP);
+		KUNIT_EXPECT_EQ(test, skb_metadata_len(skb), 0);
+		kfree_skb(skb);
+	}
+}
+
 static int test_learn_up(struct kunit *test)
 {
 	struct xfrm_xdp_test_gw *gw;
@@ -441,6 +488,8 @@ static struct kunit_case xfrm_xdp_learn_cases[] = {
 	KUNIT_CASE(test_no_state),
 	KUNIT_CASE(test_no_device),
 	KUNIT_CASE(test_netfilter),
+	KUNIT_CASE(test_fwd_policy),
+	KUNIT_CASE(test_metadata),
 	{}
 };
 

@@ -67,7 +67,8 @@ static void test_send(struct xfrm_xdp_test_gw *gw, struct test_sent *sent)
 			    ntohs(sent->outer->tot_len));
 
 	TEST_EXPECT_BE(test, sent->esph->spi, htonl(TEST_SPI));
-	KUNIT_EXPECT_EQ(test, ntohl(sent->esph->seq_no), gw->x->replay.oseq);
+	KUNIT_EXPECT_EQ(test, ntohl(sent->esph->seq_no),
+			lower_32_bits(xfrm_xdp_test_oseq(gw->x)));
 }
 
 /* The decrypted packet: the one that came in, one hop later, and a trailer. */
@@ -96,23 +97,52 @@ static void test_expect_inner(struct xfrm_xdp_test_gw *gw,
 	KUNIT_EXPECT_EQ(test, plain[clen - 1], IPPROTO_IPIP);
 }
 
+/* What a receiver authenticates and decrypts: the packet from the ESP header on,
+ * with all of an extended sequence number.
+ */
+static u8 *test_ciphertext(const struct xfrm_state *x,
+			   const struct test_sent *sent, u32 *len, u32 *ad)
+{
+	u32 behind = ntohs(sent->outer->tot_len) - sizeof(*sent->outer) -
+		     sizeof(*sent->esph);
+	__be32 hi = htonl(upper_32_bits(xfrm_xdp_test_oseq(x)));
+	u8 *copy, *end;
+
+	copy = kmalloc(sizeof(*sent->esph) + sizeof(hi) + behind, GFP_KERNEL);
+	if (!copy)
+		return NULL;
+
+	end = copy;
+	memcpy(end, &sent->esph->spi, sizeof(sent->esph->spi));
+	end += sizeof(sent->esph->spi);
+	if (x->props.flags & XFRM_STATE_ESN) {
+		memcpy(end, &hi, sizeof(hi));
+		end += sizeof(hi);
+	}
+	memcpy(end, &sent->esph->seq_no, sizeof(sent->esph->seq_no));
+	end += sizeof(sent->esph->seq_no);
+	*ad = end - copy + TEST_IV_LEN;
+	*len = end - copy + behind;
+	memcpy(end, sent->esph->enc_data, behind);
+	return copy;
+}
+
 /* Decrypt with a transform that has nothing to do with the state's. */
 static void test_expect_gcm(struct xfrm_xdp_test_gw *gw,
 			    const struct test_sent *sent)
 {
-	u32 len = ntohs(sent->outer->tot_len) - sizeof(*sent->outer);
-	u32 ad = sizeof(*sent->esph) + TEST_IV_LEN;
 	struct kunit *test = gw->test;
 	struct aead_request *req;
 	struct crypto_aead *aead;
 	DECLARE_CRYPTO_WAIT(wait);
 	struct scatterlist sg;
 	u8 iv[TEST_IV_LEN];
+	u32 len, ad;
 	u8 *copy;
 	int err;
 
 	KUNIT_ASSERT_EQ(test, gw->flow->geometry.head, TEST_GCM_HEAD);
-	copy = kmemdup(sent->esph, len, GFP_KERNEL);
+	copy = test_ciphertext(gw->x, sent, &len, &ad);
 	aead = crypto_alloc_aead("rfc4106(gcm(aes))", 0, 0);
 	if (!copy || IS_ERR(aead)) {
 		kfree(copy);
@@ -124,7 +154,7 @@ static void test_expect_gcm(struct xfrm_xdp_test_gw *gw,
 	err = err ?: crypto_aead_setauthsize(aead, TEST_ICV_LEN);
 	req = aead_request_alloc(aead, GFP_KERNEL);
 	if (!err && req) {
-		memcpy(iv, copy + sizeof(*sent->esph), sizeof(iv));
+		memcpy(iv, copy + ad - sizeof(iv), sizeof(iv));
 		sg_init_one(&sg, copy, len);
 		aead_request_set_callback(req, 0, crypto_req_done, &wait);
 		aead_request_set_crypt(req, &sg, &sg, len - ad, iv);
@@ -444,6 +474,63 @@ static void test_last_sequence(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ntohl(sent->esph->seq_no), 0);
 }
 
+/* Extended sequence numbers, through the wrap of what is sent of them. */
+static void test_esn(struct kunit *test)
+{
+	struct test_sent *sent = test_sent_alloc(test);
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	u32 len;
+	u64 iv;
+
+	xfrm_xdp_test_state(gw, TEST_ESN);
+	xfrm_xdp_test_flow(gw);
+	gw->x->replay_esn->oseq_hi = 7;
+	gw->x->replay_esn->oseq = U32_MAX - 2;
+	for (len = 60; len < 66; len++) {
+		xfrm_xdp_test_frame(gw, TEST_HEADROOM, len);
+		test_send(gw, sent);
+		test_expect_gcm(gw, sent);
+		iv = get_unaligned((u64 *)sent->esph->enc_data);
+		KUNIT_EXPECT_EQ(test, iv ^ gw->flow->cipher.salt,
+				(__force u64)cpu_to_be64(0x7fffffffeULL +
+							 len - 60));
+	}
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_oseq(gw->x), 0x800000003ULL);
+
+	gw->x->replay_esn->oseq_hi = U32_MAX;
+	gw->x->replay_esn->oseq = U32_MAX - 1;
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	test_send(gw, sent);
+	test_expect_gcm(gw, sent);
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	xfrm_xdp_test_expect_pass(gw, -EKEYEXPIRED, XFRM_XDP_PASSSTATE);
+}
+
+/* A policy shows when it last let a packet pass, also one for forwarding. */
+static void test_policy_use_time(struct kunit *test)
+{
+	struct test_sent *sent = test_sent_alloc(test);
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	struct xfrm_policy *fwd;
+	struct xfrm_dst *xdst;
+
+	fwd = xfrm_xdp_test_policy(gw, XFRM_POLICY_FWD);
+	xfrm_xdp_test_flow(gw);
+	xdst = (struct xfrm_dst *)gw->dst;
+	KUNIT_ASSERT_EQ(test, xdst->num_pols, 1);
+	gw->flow->fwd.pols[0] = fwd;
+	gw->flow->fwd.num = 1;
+	xfrm_pol_hold(fwd);
+	fwd->curlft.use_time = 0;
+	xdst->pols[0]->curlft.use_time = 0;
+
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	test_send(gw, sent);
+	KUNIT_EXPECT_NE(test, fwd->curlft.use_time, 0);
+	KUNIT_EXPECT_NE(test, xdst->pols[0]->curlft.use_time, 0);
+	KUNIT_EXPECT_NE(test, gw->x->lastused, 0);
+}
+
 /* The stack's counters, for a packet that it never saw. */
 static void test_mib(struct kunit *test)
 {
@@ -489,6 +576,8 @@ static struct kunit_case xfrm_xdp_packet_cases[] = {
 	KUNIT_CASE(test_no_metadata),
 	KUNIT_CASE(test_soft_limit),
 	KUNIT_CASE(test_last_sequence),
+	KUNIT_CASE(test_esn),
+	KUNIT_CASE(test_policy_use_time),
 	KUNIT_CASE(test_mib),
 	{}
 };

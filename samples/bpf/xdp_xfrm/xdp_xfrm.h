@@ -16,7 +16,7 @@
  * @ports: source and destination port; for ICMP echo type, code and identifier
  * @protocol: IP protocol
  * @dscp: TOS octet without its ECN bits
- * @reserved: zero
+ * @reserved: zero, up to a multiple of 8 bytes, which compares fastest
  */
 struct xdp_xfrm_key {
 	__u32	ifindex;
@@ -25,7 +25,7 @@ struct xdp_xfrm_key {
 	__be32	ports;
 	__u8	protocol;
 	__u8	dscp;
-	__u16	reserved;
+	__u16	reserved[3];
 };
 
 #endif /* _XDP_XFRM_H */

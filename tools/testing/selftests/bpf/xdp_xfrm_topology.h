@@ -138,8 +138,8 @@ fail:
 	return -1;
 }
 
-/* The gateway's own counters. */
-static inline long gateway_stat(const char *name)
+/* One of the gateway's counters, or with @name NULL the sum of all. */
+static inline long gateway_count(const char *path, const char *name)
 {
 	struct nstoken *tok = open_netns(NS_GATEWAY);
 	char line[128], found[64];
@@ -148,16 +148,32 @@ static inline long gateway_stat(const char *name)
 
 	if (!tok)
 		return -1;
-	file = fopen("/proc/thread-self/net/xfrm_xdp_stat", "r");
+	file = fopen(path, "r");
+	if (file && !name)
+		result = 0;
 	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%63s %ld", found, &value) == 2 &&
-		    !strcmp(found, name))
+		if (sscanf(line, "%63s %ld", found, &value) != 2)
+			continue;
+		if (!name)
+			result += value;
+		else if (!strcmp(found, name))
 			result = value;
 	}
 	if (file)
 		fclose(file);
 	close_netns(tok);
 	return result;
+}
+
+static inline long gateway_stat(const char *name)
+{
+	return gateway_count("/proc/thread-self/net/xfrm_xdp_stat", name);
+}
+
+/* XFRM's own errors, all of them. */
+static inline long gateway_xfrm_errors(void)
+{
+	return gateway_count("/proc/thread-self/net/xfrm_stat", NULL);
 }
 
 static inline int ns_ifindex(const char *ns, const char *name)

@@ -8,7 +8,9 @@ Reads one command a line from standard input:
   send N [NAME=VALUE]   N packets from A to B: the first alone, then the rest.
                         size: of the frame; sport, tos, df, ttl, pad, csum, dst,
                         dmac; options: bytes of them; fragment=1: each in two;
-                        proto=icmp [kind]; by=socket; inner=any: may be changed
+                        proto=icmp [kind]; by=socket, by=fpu (xdp_xfrm_fpu.ko), by=both
+                        (fpu and as usual); inner=any: may be changed; output=N:
+                        wait for N packets by XDP
   sizes FROM TO STEP    one UDP frame of each size; after every tenth one with
                         IP options, which XDP does not forward
   tcp BYTES             a stream from A to B, compared
@@ -21,6 +23,7 @@ Answers with lines of complaints that start with "# ", then one line of
 NAME=VALUE: differences of G1's counters, and
   esp, clear            frames between the gateways
   good                  ESP packets without any complaint
+  late                  of these, behind one with a higher sequence number
   delivered             datagrams that a socket on B received
   spi, dmac             of the ESP frames, all values
   icmp                  type/code of ICMP messages that A received
@@ -249,11 +252,20 @@ class Wire:
     def open(self, frame):
         return open_frame(frame, self.states, (frame[0:6], self.mac_g1), (self.ip_g1, self.ip_g2))
 
-    def end(self, known=True, datagrams=True):
+    def await_output(self, expected):
+        """Asynchronous ciphers: markers overtake what they work on."""
+        end = time.monotonic() + LIMIT
+        while self.counters()["XfrmXdpOutput"] - self.before["XfrmXdpOutput"] < expected:
+            time.sleep(0.01)
+            if time.monotonic() > end:
+                return
+
+    def end(self, known=True, datagrams=True, output=0):
         """Judge what came by; known: every inner packet must be one that was sent."""
+        self.await_output(output)
         self.settle()
-        facts = {"esp": 0, "clear": 0, "good": 0}
-        spis, dmacs, inners, arriving = {}, {}, set(), 0
+        facts = {"esp": 0, "clear": 0, "good": 0, "late": 0}
+        spis, dmacs, inners, arriving, last = {}, {}, set(), 0, {}
         for frame in self.wan.take():
             if frame[12:14] != b"\x08\0":
                 continue
@@ -268,7 +280,10 @@ class Wire:
             if not frame:
                 continue
             packet = frame[ETH_LEN:]
-            spis[f"{struct.unpack_from('!I', packet, IP_LEN)[0]:#x}"] = None
+            spi, seq = struct.unpack_from("!II", packet, IP_LEN)
+            spis[f"{spi:#x}"] = None
+            facts["late"] += seq < last.get(spi, 0)
+            last[spi] = seq
             dmacs[frame[0:6].hex(":")] = None
             inner, constant, bad = self.open(frame)
             if inner:
@@ -288,7 +303,12 @@ class Wire:
         facts |= {name: after[name] - self.before[name] for name in after}
         return facts
 
-    def send(self, count, size=100, proto="udp", fragment=0, by="frame", inner="sent", dmac=None, dst=None, **options):
+    def send_fpu(self, frame):
+        """While the FPU of this CPU is taken."""
+        with open("/proc/xdp_xfrm_fpu", "wb", buffering=0) as file:
+            in_ns(os.environ["NS_A"], lambda: file.write(frame))
+
+    def send(self, count, size=100, proto="udp", fragment=0, by="frame", inner="sent", dmac=None, dst=None, output=0, **options):
         self.begin()
         sock = None
         if by == "socket":
@@ -311,9 +331,10 @@ class Wire:
                 packet, pad = self.icmp(size, **options)
             else:
                 packet, pad = self.udp(size, dst=dst, **options)
+            fpu = by == "fpu" or by == "both" and n % 2
             for part in self.fragments(packet) if fragment else [packet]:
-                self.a.send(self.frame(part, pad, dmac))
-        return self.end(known=not sock and inner == "sent", datagrams=proto == "udp")
+                (self.send_fpu if fpu else self.a.send)(self.frame(part, pad, dmac))
+        return self.end(known=not sock and inner == "sent", datagrams=proto == "udp", output=output)
 
     def sizes(self, first, last, step):
         self.begin()

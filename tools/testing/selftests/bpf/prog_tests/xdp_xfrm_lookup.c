@@ -285,6 +285,26 @@ static void lookup_packets(void)
 	gateway("xfrm policy delete " BLOCKED "\n");
 }
 
+/* What lookup() refuses, the stack will refuse and count: not so lookup(). */
+static void lookup_uncounted(void)
+{
+	long before = gateway_xfrm_errors();
+	int fd;
+
+	if (!ASSERT_GE(before, 0, "xfrm_stat") ||
+	    !gateway("xfrm policy add " BLOCKED " action block priority 1\n"))
+		return;
+	ASSERT_EQ(lookup_errno(blocked), -EPERM, "block policy");
+	gateway("xfrm policy delete " BLOCKED "\n");
+
+	fd = key_daemon();
+	if (ASSERT_OK_FD(fd, "key daemon") && gateway(STATE_DEL("0x1001")))
+		ASSERT_EQ(lookup_errno(NULL), -EAGAIN, "no state yet");
+	close(fd);
+	gateway("xfrm state flush\n" STATE_ADD("0x1001"));
+	ASSERT_EQ(gateway_xfrm_errors(), before, "XFRM's counters");
+}
+
 static void lookup_system(void)
 {
 	int fd = -1;
@@ -557,6 +577,8 @@ void serial_test_xdp_xfrm_lookup(void)
 		opts();
 	if (test__start_subtest("lookup_packets"))
 		lookup_packets();
+	if (test__start_subtest("lookup_uncounted"))
+		lookup_uncounted();
 	if (test__start_subtest("lookup_system"))
 		lookup_system();
 	if (test__start_subtest("output_packets"))

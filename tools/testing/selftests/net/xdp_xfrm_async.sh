@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Ciphers that answer later: packets leave from the completion, complete and in
+# order. Really provoked: pcrypt and cryptd in front of the cipher, and the FPU
+# taken (xdp_xfrm_fpu/). xdp_xfrm_esp.py decrypts every frame.
+set -euo pipefail
+cd "$(dirname "$0")"
+. ./xdp_xfrm_lib.sh
+. ./xdp_xfrm_tap_lib.sh
+
+driver=rfc4106-gcm-aesni-avx
+fpu=${XDP_XFRM_FPU:-xdp_xfrm_fpu/xdp_xfrm_fpu.ko}
+
+# instance TEMPLATE: from now on TEMPLATE(driver) serves new states, until it is removed
+instance()
+{
+	python3 -S -c 'import socket, sys
+socket.socket(socket.AF_ALG, socket.SOCK_SEQPACKET).bind(("aead", sys.argv[1]))' "$1($driver)"
+}
+
+# served_by DRIVER: the state that sends uses this one
+served_by()
+{
+	grep -A 20 "^driver.*: seqiv($1)" /proc/crypto | grep -q '^async .*yes'
+}
+
+restart()
+{
+	fast_path_down
+	tunnel_down
+	tunnel_up
+	fast_path_up
+	ask state "$SPI_OUT" "$(fixed_key 128 a1)"
+}
+
+gateway_up
+grep -q "^driver.*: $driver\$" /proc/crypto || {
+	echo "1..0 # SKIP no $driver on this CPU"
+	exit 4
+}
+
+send 20 sport=1001
+expect 'synchronous as a rule' XfrmXdpOutput=19 XfrmXdpOutputAsync=0 good=20 late=0 delivered=20
+
+if [[ -f $fpu ]]; then
+	in_ns "$NS_A" insmod "$fpu" dev=eth0
+	send 20 sport=1001 by=fpu output=20
+	expect 'the FPU is taken' XfrmXdpOutput=20 XfrmXdpOutputAsync=20 good=20 late=0 delivered=20
+	send 40 sport=1001 by=both output=40
+	expect 'the FPU is taken every other time: in order' XfrmXdpOutput=40 'XfrmXdpOutputAsync>19' \
+		good=40 late=0 delivered=40
+	rmmod xdp_xfrm_fpu
+else
+	complaints+=("no $fpu: make -C $(dirname "$fpu")")
+	result 'the FPU is taken'
+fi
+
+for template in cryptd pcrypt; do
+	instance "$template"
+	restart
+	check "$template serves the state" served_by "$template($driver)"
+	send 200 sport=1002 output=199
+	expect "$template: all but the first by XDP, in order" XfrmXdpLearned=1 XfrmXdpOutput=199 \
+		XfrmXdpOutputAsync=199 XfrmXdpOutputLost=0 good=200 late=0 delivered=200
+	ask sequence "$SPI_OUT"
+	expect "$template: one sequence, one salt" last=200
+	ask sizes 42 106 1
+	expect "$template: sizes" 'XfrmXdpOutputAsync>60' bad=0
+done
+finish
