@@ -149,6 +149,7 @@ struct xfrm_type_xdp;
  * @ivlen: length of the IV in the packet
  * @icvlen: length of the ICV
  * @seqiv: IVs are made here, by the rule of seqiv
+ * @simd: @aead is a simd wrapper
  * @async: the cipher may return -EINPROGRESS
  */
 struct xfrm_xdp_cipher {
@@ -157,6 +158,7 @@ struct xfrm_xdp_cipher {
 	u8			ivlen;
 	u8			icvlen;
 	bool			seqiv;
+	bool			simd;
 	bool			async;
 };
 
@@ -248,7 +250,8 @@ struct xfrm_xdp_flow {
  * @tracker: of @dev
  * @iv: the IV as the cipher wants it
  * @aad: with extended sequence numbers: SPI and number, all 64 bits of it
- * @sg: @aad, and the packet: from the ESP header on, or behind it after @aad
+ * @sg: @aad; the packet from the ESP header on, or behind it after @aad; its
+ *	ICV: where an entry begins it is found at once
  * @aead: request of the cipher, with XFRM_XDP_REQSIZE bytes behind it
  *
  * Every CPU has one at hand; it is replaced when a call goes asynchronous.
@@ -264,7 +267,7 @@ struct xfrm_xdp_request {
 	netdevice_tracker	tracker;
 	u8			iv[16] __aligned(16);
 	__be32			aad[3];
-	struct scatterlist	sg[2];
+	struct scatterlist	sg[3];
 	struct aead_request	aead;
 };
 

@@ -2,6 +2,7 @@
 /* ESP over IPv4 for XDP: what esp4.c does, without an skb. RFC 4303. */
 
 #include <crypto/internal/geniv.h>
+#include <crypto/internal/simd.h>
 #include <linux/err.h>
 #include <linux/module.h>
 #include <linux/unaligned.h>
@@ -36,6 +37,8 @@ static int esp4_xdp_init_flow(struct xfrm_xdp_flow *flow, struct xfrm_state *x)
 	if (strstarts(driver, "seqiv(") && cipher->ivlen == sizeof(u64))
 		esp4_xdp_step_over_seqiv(cipher);
 
+	cipher->simd = simd_aead_check(cipher->aead);
+
 	if (crypto_aead_reqsize(cipher->aead) > XFRM_XDP_REQSIZE ||
 	    cipher->ivlen > sizeof_field(struct xfrm_xdp_request, iv))
 		return -EOPNOTSUPP;
@@ -66,6 +69,19 @@ static void esp4_xdp_iv(const struct xfrm_xdp_cipher *cipher, u8 *iv,
 	       min_t(u8, cipher->ivlen, 8));
 }
 
+static void esp4_xdp_sg(struct scatterlist *sg, void *data, u32 len, u32 icvlen)
+{
+	struct page *page = virt_to_page(data);
+	u32 offset = offset_in_page(data);
+
+	sg_set_page(&sg[0], page, len, offset);
+	sg_set_page(&sg[1], page, icvlen, offset + len);
+	if (unlikely(!icvlen))
+		sg_mark_end(&sg[0]);
+	else
+		sg_unmark_end(&sg[0]);
+}
+
 static int esp4_xdp_output(const struct xfrm_xdp_flow *flow,
 			   struct xfrm_state *x, void *inner, u32 len, u64 seq,
 			   struct xfrm_xdp_request *req)
@@ -90,16 +106,17 @@ static int esp4_xdp_output(const struct xfrm_xdp_flow *flow,
 		req->aad[0] = esph->spi;
 		req->aad[1] = htonl(upper_32_bits(seq));
 		req->aad[2] = esph->seq_no;
-		sg_set_buf(sg, esph->enc_data,
-			   cipher->ivlen + clen + cipher->icvlen);
+		esp4_xdp_sg(sg, esph->enc_data, cipher->ivlen + clen,
+			    cipher->icvlen);
 		sg = &req->sg[0];
 		aadlen = sizeof(req->aad);
 	} else {
-		sg_set_buf(sg, esph, sizeof(*esph) + cipher->ivlen + clen +
-				     cipher->icvlen);
+		esp4_xdp_sg(sg, esph, sizeof(*esph) + cipher->ivlen + clen,
+			    cipher->icvlen);
 	}
 
-	aead_request_set_tfm(aead, cipher->aead);
+	aead_request_set_tfm(aead, likely(cipher->simd) ?
+				   simd_aead_child(cipher->aead) : cipher->aead);
 	aead_request_set_callback(aead, 0, xfrm_xdp_request_done, req);
 	if (likely(cipher->seqiv)) {
 		aead_request_set_crypt(aead, sg, sg, clen, req->iv);
