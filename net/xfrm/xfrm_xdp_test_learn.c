@@ -7,9 +7,12 @@
 #include <linux/inetdevice.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
+#include <linux/route.h>
 #include <net/esp.h>
 #include <net/inet_ecn.h>
 #include <net/ip.h>
+#include <net/neighbour.h>
+#include <net/route.h>
 
 #include "xfrm_xdp_test.h"
 
@@ -54,9 +57,12 @@ static struct xfrm_xdp_md test_record(const struct xfrm_xdp_test_gw *gw)
 	return md;
 }
 
-/* The frame as it is now goes up the stack, behind @md. */
-static void test_receive(struct xfrm_xdp_test_gw *gw,
-			 const struct xfrm_xdp_md *md)
+/* The frame as it is now goes up the stack, behind @md. @meanwhile happens
+ * after it was sent, and before its offer is looked at.
+ */
+static void test_receive_and(struct xfrm_xdp_test_gw *gw,
+			     const struct xfrm_xdp_md *md,
+			     void (*meanwhile)(struct xfrm_xdp_test_gw *gw))
 {
 	struct sk_buff *skb = alloc_skb(PAGE_SIZE, GFP_KERNEL);
 
@@ -70,7 +76,15 @@ static void test_receive(struct xfrm_xdp_test_gw *gw,
 	/* offers are looked at when softirqs are on again */
 	local_bh_disable();
 	netif_receive_skb(skb);
+	if (meanwhile)
+		meanwhile(gw);
 	local_bh_enable();
+}
+
+static void test_receive(struct xfrm_xdp_test_gw *gw,
+			 const struct xfrm_xdp_md *md)
+{
+	test_receive_and(gw, md, NULL);
 }
 
 static void test_first_packet(struct xfrm_xdp_test_gw *gw)
@@ -335,6 +349,77 @@ static void test_no_device(struct kunit *test)
 	test_expect_refused(gw, XFRM_XDP_NODEVICE);
 }
 
+static void test_other_mac(struct xfrm_xdp_test_gw *gw)
+{
+	static const u8 other[ETH_ALEN] = { 2, 0, 0, 0, 0, 0x33 };
+
+	neigh_update(gw->neigh, other, NUD_PERMANENT, NEIGH_UPDATE_F_ADMIN |
+		     NEIGH_UPDATE_F_OVERRIDE, 0);
+}
+
+static void test_other_route(struct xfrm_xdp_test_gw *gw)
+{
+	rt_cache_flush(gw->net);
+}
+
+static void test_other_spi(struct xfrm_xdp_test_gw *gw)
+{
+	gw->x->id.spi ^= htonl(1);
+}
+
+static void test_no_header(struct xfrm_xdp_test_gw *gw)
+{
+	gw->neigh->hh.hh_len = 0;
+}
+
+/* The frame that was sent is not what XDP would send now. */
+static void test_wire(struct kunit *test)
+{
+	static const struct {
+		void (*meanwhile)(struct xfrm_xdp_test_gw *gw);
+		enum xfrm_xdp_stat why;
+	} cases[] = {
+		{ test_other_mac, XFRM_XDP_NOWIRE },
+		{ test_other_route, XFRM_XDP_NOWIRE },
+		{ test_other_spi, XFRM_XDP_NOWIRE },
+		{ test_no_header, XFRM_XDP_NONEIGH },
+	};
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	struct xfrm_xdp_md md;
+	unsigned long before;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		before = xfrm_xdp_test_stat(gw->xnet, cases[i].why);
+		xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+		md = test_record(gw);
+		test_receive_and(gw, &md, cases[i].meanwhile);
+		KUNIT_EXPECT_NULL_MSG(test, test_learned, "case %d", i);
+		KUNIT_EXPECT_EQ_MSG(test,
+				    xfrm_xdp_test_stat(gw->xnet, cases[i].why),
+				    before + 1, "case %d", i);
+	}
+}
+
+/* The stack would tell the host of a shorter way: for each packet. */
+static void test_redirect_due(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	struct rtentry rt = { .rt_flags = RTF_UP | RTF_GATEWAY | RTF_HOST };
+	struct sockaddr_in *sin = (struct sockaddr_in *)&rt.rt_dst;
+
+	sin->sin_family = AF_INET;
+	sin->sin_addr.s_addr = TEST_FAR;
+	sin = (struct sockaddr_in *)&rt.rt_gateway;
+	sin->sin_family = AF_INET;
+	sin->sin_addr.s_addr = htonl(ntohl(TEST_LAN) + 8);
+	KUNIT_ASSERT_EQ(test, ip_rt_ioctl(gw->net, SIOCADDRT, &rt), 0);
+
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	test_first_packet(gw);
+	test_expect_refused(gw, XFRM_XDP_NOPACKET);
+}
+
 static unsigned int test_accept(void *priv, struct sk_buff *skb,
 				const struct nf_hook_state *state)
 {
@@ -487,6 +572,8 @@ static struct kunit_case xfrm_xdp_learn_cases[] = {
 	KUNIT_CASE(test_no_ops),
 	KUNIT_CASE(test_no_state),
 	KUNIT_CASE(test_no_device),
+	KUNIT_CASE(test_wire),
+	KUNIT_CASE(test_redirect_due),
 	KUNIT_CASE(test_netfilter),
 	KUNIT_CASE(test_fwd_policy),
 	KUNIT_CASE(test_metadata),

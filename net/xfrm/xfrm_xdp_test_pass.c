@@ -342,6 +342,18 @@ static void test_neigh(struct kunit *test)
 	KUNIT_EXPECT_MEMEQ(test, eth->h_dest, other, ETH_ALEN);
 }
 
+/* It is no longer in the table: the stack has another one by now. */
+static void test_neigh_dead(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+
+	test_frame(gw);
+	gw->neigh->dead = 1;
+	xfrm_xdp_test_expect_pass(gw, -ESTALE, XFRM_XDP_PASSDST);
+	gw->neigh->dead = 0;
+	test_expect_sent(gw);
+}
+
 /* What no notifier has told yet: written where the drivers' helpers do. */
 static void test_txdev(struct kunit *test)
 {
@@ -452,6 +464,7 @@ static struct kunit_case xfrm_xdp_pass_cases[] = {
 	KUNIT_CASE(test_rekey),
 	KUNIT_CASE(test_mtu),
 	KUNIT_CASE(test_neigh),
+	KUNIT_CASE(test_neigh_dead),
 	KUNIT_CASE(test_txdev),
 	KUNIT_CASE(test_hard_limit),
 	KUNIT_CASE(test_memory),

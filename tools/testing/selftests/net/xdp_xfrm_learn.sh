@@ -38,6 +38,19 @@ refused()
 	expect "$name" XfrmXdpOffer=3 XfrmXdpLearned=0 XfrmXdpOutput=0 "$@"
 }
 
+# starve PERCENT: allocations that can't wait fail where offers are made
+starve()
+{
+	local fail=/sys/kernel/debug/failslab
+	mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
+	[[ -d $fail ]] || return
+	echo "$1" >"$fail/probability"
+	echo -1 >"$fail/times"
+	echo 0 >"$fail/verbose"
+	echo Y >"$fail/cache-filter"
+	echo 1 >/sys/kernel/slab/kmalloc-512/failslab
+}
+
 gateway_up
 
 send 3
@@ -133,6 +146,15 @@ send 3 sport=1026
 refused 'a state that XDP does not do: ESP in UDP' XfrmXdpNoState=3 esp=0
 g1 ip xfrm state delete src "$IP_G1_WAN" dst "$IP_G2_WAN" proto esp spi "$SPI_OUT"
 add_state "$NS_G1" "$IP_G1_WAN" "$IP_G2_WAN" "$SPI_OUT" "$(fixed_key 128 a1)"
+
+if starve 100; then
+	send 3 sport=1027
+	expect 'no memory for an offer' XfrmXdpNoMemory=3 XfrmXdpOffer=0 XfrmXdpLearned=0 good=3 \
+		delivered=3
+	starve 0
+else
+	skip 'no memory for an offer' 'needs CONFIG_FAILSLAB'
+fi
 
 send 3 sport=1023
 expect 'with all of that gone: learned' XfrmXdpOffer=1 XfrmXdpLearned=1 XfrmXdpOutput=2 good=3

@@ -41,6 +41,7 @@ MAC_B=02:00:00:02:00:02
 SPI_OUT=${SPI_OUT:-0x00001001}
 SPI_IN=${SPI_IN:-0x00001002}
 REQID=${REQID:-1}
+REPLAY_WINDOW=${REPLAY_WINDOW:-32}
 # The tool of samples/bpf/xdp_xfrm
 XDP_XFRM=${XDP_XFRM:-xdp_xfrm}
 
@@ -134,7 +135,7 @@ fixed_key()
 state_line()
 {
 	echo xfrm state add src "$1" dst "$2" proto esp spi "$3" reqid "$REQID" \
-		mode tunnel replay-window 32 aead 'rfc4106(gcm(aes))' "$4" 128
+		mode tunnel replay-window "$REPLAY_WINDOW" aead 'rfc4106(gcm(aes))' "$4" 128
 }
 
 # add_state NS SRC DST SPI KEY
