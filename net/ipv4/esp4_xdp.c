@@ -92,8 +92,10 @@ static int esp4_xdp_output(const struct xfrm_xdp_flow *flow,
 	u32 aadlen = sizeof(struct ip_esp_hdr);
 	struct scatterlist *sg = &req->sg[1];
 	struct ip_esp_hdr *esph;
+	void *data, *icv;
 
 	esph = inner - cipher->ivlen - sizeof(*esph);
+	data = esph;
 	esph->spi = x->id.spi;
 	esph->seq_no = htonl(seq);
 	esp_output_fill_trailer(inner + len, 0, clen - len, IPPROTO_IPIP);
@@ -106,14 +108,12 @@ static int esp4_xdp_output(const struct xfrm_xdp_flow *flow,
 		req->aad[0] = esph->spi;
 		req->aad[1] = htonl(upper_32_bits(seq));
 		req->aad[2] = esph->seq_no;
-		esp4_xdp_sg(sg, esph->enc_data, cipher->ivlen + clen,
-			    cipher->icvlen);
+		data = esph->enc_data;
 		sg = &req->sg[0];
 		aadlen = sizeof(req->aad);
-	} else {
-		esp4_xdp_sg(sg, esph, sizeof(*esph) + cipher->ivlen + clen,
-			    cipher->icvlen);
 	}
+	icv = inner + clen;
+	esp4_xdp_sg(&req->sg[1], data, icv - data, cipher->icvlen);
 
 	aead_request_set_tfm(aead, likely(cipher->simd) ?
 				   simd_aead_child(cipher->aead) : cipher->aead);

@@ -120,6 +120,23 @@ u32 xfrm_xdp_trailer_len(const struct xfrm_xdp_geometry *geometry, u32 len)
 	return ALIGN(len + 2, geometry->align) - (len + 2) + geometry->tail;
 }
 
+static __always_inline void
+__xfrm_xdp_outer_iph(struct iphdr *top, const struct iphdr *iph,
+		     const struct xfrm_xdp_flow *flow,
+		     const struct dst_entry *dst, u32 len)
+{
+	*top = flow->rewrite.iph;
+	if (flow->rewrite.ecn)
+		top->tos = INET_ECN_encapsulate(top->tos, iph->tos);
+	top->frag_off = iph->frag_off & flow->rewrite.df;
+	top->ttl = ip4_dst_hoplimit(xfrm_dst_child(dst));
+	top->tot_len = htons(len);
+	/* as ip_select_ident() does */
+	if (!top->frag_off)
+		top->id = htons(ip_idents_reserve(flow->rewrite.id_hash, 1));
+	top->check = ip_fast_csum(top, sizeof(*top) / 4);
+}
+
 /**
  * xfrm_xdp_outer_iph() - write the outer IPv4 header
  * @top: where
@@ -135,16 +152,7 @@ void xfrm_xdp_outer_iph(struct iphdr *top, const struct iphdr *iph,
 			const struct xfrm_xdp_flow *flow,
 			const struct dst_entry *dst, u32 len)
 {
-	*top = flow->rewrite.iph;
-	if (flow->rewrite.ecn)
-		top->tos = INET_ECN_encapsulate(top->tos, iph->tos);
-	top->frag_off = iph->frag_off & flow->rewrite.df;
-	top->ttl = ip4_dst_hoplimit(xfrm_dst_child(dst));
-	top->tot_len = htons(len);
-	/* as ip_select_ident() does */
-	if (!top->frag_off)
-		top->id = htons(ip_idents_reserve(flow->rewrite.id_hash, 1));
-	top->check = ip_fast_csum(top, sizeof(*top) / 4);
+	__xfrm_xdp_outer_iph(top, iph, flow, dst, len);
 }
 
 /* Is the next hop known? If it has to be confirmed, ask as the stack would. */
@@ -399,7 +407,7 @@ int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 	/* From here on the packet is changed, and will not be passed. */
 	ip_decrease_ttl(pkt.iph);
 	top = (void *)pkt.iph - flow->geometry.head;
-	xfrm_xdp_outer_iph(top, pkt.iph, flow, dst, pkt.out_len);
+	__xfrm_xdp_outer_iph(top, pkt.iph, flow, dst, pkt.out_len);
 	xfrm_xdp_link_header(flow->neigh, top);
 
 	no_meta = xdp_data_meta_unsupported(xdp);

@@ -21,6 +21,7 @@
 #define EXDEV	18
 #define ESTALE	116
 
+#define VERSION_4_NO_OPTIONS	0x45
 #define DSCP_MASK	0xfc
 #define ICMP_ECHOREPLY	0
 #define ICMP_ECHO	8
@@ -59,7 +60,7 @@ static __always_inline bool parse(struct xdp_md *ctx, struct xdp_xfrm_key *key)
 	__be32 *ports = (void *)(iph + 1);
 
 	if ((void *)ports + 8 > end || eth->h_proto != bpf_htons(ETH_P_IP) ||
-	    iph->version != 4 || iph->ihl != 5)
+	    *(__u8 *)iph != VERSION_4_NO_OPTIONS)
 		return false;
 
 	key->ifindex = ctx->ingress_ifindex;
@@ -136,14 +137,12 @@ int xdp_xfrm(struct xdp_md *ctx)
 		goto offer;
 
 	ret = bpf_xdp_xfrm_output(ctx, flow);
+	if (ret > 0)
+		goto sent;
 	if (ret == -ESTALE)
 		ret = output_again(ctx, value, flow);
-
-	if (ret > 0) {
-		__sync_fetch_and_add(&value->packets, 1);
-		__sync_fetch_and_add(&value->bytes, len);
-		return bpf_redirect(ret, 0);
-	}
+	if (ret > 0)
+		goto sent;
 	if (!ret)
 		return XDP_DROP;
 	if (ret != -ESTALE && ret != -EPERM && ret != -ENXIO && ret != -EXDEV)
@@ -153,6 +152,11 @@ int xdp_xfrm(struct xdp_md *ctx)
 offer:
 	bpf_xdp_xfrm_offer(ctx, &key, sizeof(key));
 	return XDP_PASS;
+
+sent:
+	__sync_fetch_and_add(&value->packets, 1);
+	__sync_fetch_and_add(&value->bytes, len);
+	return bpf_redirect(ret, 0);
 }
 
 char _license[] SEC("license") = "GPL";

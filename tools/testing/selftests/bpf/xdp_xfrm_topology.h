@@ -14,6 +14,7 @@
  * wan0 looks at what was on the wire, and makes the veth take redirected frames.
  */
 
+#include <linux/if_packet.h>
 #include <linux/udp.h>
 #include <stddef.h>
 
@@ -32,6 +33,10 @@
 #define ADDR_A		"10.1.0.2"
 #define ADDR_B		"10.2.0.2"
 #define UDP_PORT	4789
+
+/* Raw frames of the tests: an EtherType that nothing else has. */
+#define TEST_PROTO	0x88b5
+#define TEST_BYTE	0x5a
 
 #define ESP_STATE	"src 192.0.2.1 dst 192.0.2.2 proto esp spi "
 #define ESP_MODE	" reqid 1 mode tunnel "
@@ -215,6 +220,51 @@ ns_attach_ops(const char *ns, const struct bpf_map *ops)
 	close_netns(tok);
 	errno = err;
 	return link;
+}
+
+static inline struct bpf_link *
+ns_attach_tc(const char *ns, const char *name, const struct bpf_program *prog)
+{
+	LIBBPF_OPTS(bpf_tcx_opts, opts);
+	struct nstoken *tok = open_netns(ns);
+	struct bpf_link *link;
+
+	if (!tok)
+		return NULL;
+	link = bpf_program__attach_tcx(prog, if_nametoindex(name), &opts);
+	close_netns(tok);
+	return link;
+}
+
+/* A raw socket on a device, which receives @proto; 0: which only sends. Or -1. */
+static inline int packet_socket(const char *ns, const char *name, __u16 proto)
+{
+	struct sockaddr_ll addr = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(proto),
+	};
+	struct nstoken *tok = open_netns(ns);
+	int fd;
+
+	if (!tok)
+		return -1;
+	addr.sll_ifindex = if_nametoindex(name);
+	fd = socket(AF_PACKET, SOCK_RAW, 0);
+	close_netns(tok);
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* The header of a raw frame. The programs know it by the last address byte. */
+static inline void test_header(__u8 *frame)
+{
+	memset(frame, 0xff, ETH_ALEN);
+	frame[11] = TEST_BYTE;
+	frame[12] = TEST_PROTO >> 8;
+	frame[13] = TEST_PROTO & 0xff;
 }
 
 /* A socket of B for the clear text, or -1. */

@@ -5,44 +5,19 @@
  */
 
 #include <linux/if_link.h>
-#include <linux/if_packet.h>
 
 #include "xdp_xfrm_topology.h"
 #include "xdp_xfrm_room.skel.h"
 
 #define FRAME_MIN	42
 #define FRAME_MAX	1514
-#define TEST_BYTE	0x5a
-
-static int packet_socket(void)
-{
-	struct sockaddr_ll addr = { .sll_family = AF_PACKET };
-	struct nstoken *tok = open_netns(NS_A);
-	int fd;
-
-	if (!tok)
-		return -1;
-	addr.sll_ifindex = if_nametoindex("eth0");
-	fd = socket(AF_PACKET, SOCK_RAW, 0);
-	close_netns(tok);
-	if (fd < 0)
-		return -1;
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
 
 static bool send_all_sizes(int fd)
 {
 	__u8 frame[FRAME_MAX] = {};
 	int len;
 
-	memset(frame, 0xff, ETH_ALEN);
-	frame[11] = TEST_BYTE;
-	frame[12] = 0x88;
-	frame[13] = 0xb5;
+	test_header(frame);
 	for (len = FRAME_MIN; len <= FRAME_MAX; len++) {
 		if (send(fd, frame, len, 0) != len)
 			return ASSERT_OK(-errno, "send");
@@ -97,7 +72,7 @@ void serial_test_xdp_xfrm_room(void)
 	skel = xdp_xfrm_room__open_and_load();
 	if (!ASSERT_OK_PTR(skel, "load"))
 		goto out;
-	fd = packet_socket();
+	fd = packet_socket(NS_A, "eth0", 0);
 	if (!ASSERT_OK_FD(fd, "packet socket"))
 		goto out;
 
