@@ -147,12 +147,12 @@ xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	origin.iif = old->iif;
 	origin.genid = old->genid;
 	origin.fl = old->fl;
+	origin.fl.flowi_flags |= FLOWI_FLAG_UNCOUNTED;
 	origin.fwd = old->fwd;
 	ether_addr_copy(origin.dmac, old->dmac);
 
 	dst_hold(route);
-	dst = xfrm_lookup_with_ifid(xnet->net, route, &origin.fl, NULL,
-				    XFRM_LOOKUP_UNCOUNTED, 0);
+	dst = xfrm_lookup_with_ifid(xnet->net, route, &origin.fl, NULL, 0, 0);
 	return xfrm_xdp_lookup_flow(xnet, dst, &origin, true);
 }
 
@@ -180,7 +180,7 @@ xfrm_xdp_lookup_new(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	fl4->flowi4_proto = origin.tuple.protocol;
 	fl4->flowi4_tos = origin.tuple.dscp;
 	fl4->flowi4_mark = mark;
-	fl4->flowi4_flags = FLOWI_FLAG_ANYSRC;
+	fl4->flowi4_flags = FLOWI_FLAG_ANYSRC | FLOWI_FLAG_UNCOUNTED;
 	if (origin.tuple.protocol == IPPROTO_ICMP) {
 		fl4->fl4_icmp_type = ntohl(origin.tuple.ports) >> 24;
 		fl4->fl4_icmp_code = ntohl(origin.tuple.ports) >> 16;
@@ -198,8 +198,8 @@ xfrm_xdp_lookup_new(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	}
 
 	fl4->flowi4_oif = rt->dst.dev->ifindex;
-	dst = xfrm_lookup_with_ifid(xnet->net, &rt->dst, &origin.fl, NULL,
-				    XFRM_LOOKUP_UNCOUNTED, if_id);
+	dst = xfrm_lookup_with_ifid(xnet->net, &rt->dst, &origin.fl, NULL, 0,
+				    if_id);
 	return xfrm_xdp_lookup_flow(xnet, dst, &origin, false);
 }
 
