@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
 # The front door. Everything generated lives in build/.
 
-.PHONY: help deps assemble kernel uml tool demo check series series-check bench shell clean
+.PHONY: help deps assemble kernel uml demo check twin series series-check bench shell clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'As root on Debian 12, each does all of its own set-up:'
 	@echo '  make demo          an IPsec gateway that encrypts in XDP, IKE to wire, in a guest'
 	@echo '  make check         all tests: KUnit, BPF selftests, shell-level tests'
+	@echo '  make twin          the same frames with and without the fast path, all compared'
 	@echo '  make shell         the topology of the demo, booted, and a prompt in it'
 	@echo '  make bench         instructions per packet: stack, plain XDP, this; build/bench.json'
 	@echo 'Pieces:'
+	@echo '  make deps          install what is missing (lab/packages, virtme-ng)'
 	@echo '  make assemble      build/linux: Debian source + patches/series + overlay'
 	@echo '  make kernel        the test kernel, and the xdp_xfrm tool'
 	@echo '  make uml           the User Mode Linux kernel of KUnit'
@@ -19,6 +21,8 @@ help:
 	@echo '  make clean         remove build/'
 	@echo 'By hand:'
 	@echo '  lab/boot.sh -h     boot a kernel, run a command in it'
+	@echo '  lab/upstream.sh base bench'
+	@echo "                     Linux's own XDP and XFRM tests, unpatched beside patched"
 	@echo '  lab/quilt ARGS     quilt on the series: new, add, edit, refresh, push, pop'
 
 deps:
@@ -43,6 +47,11 @@ demo: deps
 check: deps
 	@lab/check.sh
 
+twin: deps
+	@lab/kernel.sh test
+	@lab/tool.sh
+	@lab/twin.sh
+
 series: deps
 	@lab/series.sh
 
@@ -58,3 +67,7 @@ shell: deps
 
 clean:
 	rm -rf build
+
+.DEFAULT:
+	@echo "error: no target '$@'; make help has them" >&2
+	@false

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# All tests: KUnit under UML, BPF selftests and shell-level tests in the booted
+# All tests: the front door, KUnit under UML, BPF selftests and shell-level tests in the booted
 # test kernel. Ends with "N passed, N failed, N skipped".
 . "$(dirname "$0")/common.sh"
+. "$lab/verdicts.sh"
 
 results=$build/check
 limit=${LAB_CHECK_LIMIT-1500}
@@ -30,22 +31,6 @@ ktap() {
 		-e 's/^    not ok [0-9]+ (.*)/fail KUnit \1/p;t'
 }
 
-# test_progs: "#1/2 test/subtest:OK"; a test with subtests is not counted itself
-progs() {
-	sed -nE 's/^#[0-9]+(\/[0-9]+)? +(.+):(OK|FAIL|SKIP).*/\2\t\3/p' "$1" | awk -F '\t' '
-		{ verdict[$1] = $2; order[NR] = $1; split($1, part, "/"); if (part[2] != "") parent[part[1]] = 1 }
-		END { for (i = 1; i <= NR; i++) { name = order[i]
-			if (name in parent || done[name]++) continue
-			v = verdict[name]; print (v == "OK" ? "pass" : v == "SKIP" ? "skip" : "fail"), "test_progs", name } }'
-}
-
-tap() {
-	sed -nE \
-		-e "s/^ok [0-9]+ ?(.*# SKIP.*)/skip $2 \\1/p;t" \
-		-e "s/^ok [0-9]+ ?(.*)/pass $2 \\1/p;t" \
-		-e "s/^not ok [0-9]+ ?(.*)/fail $2 \\1/p;t" "$1"
-}
-
 # run_kunit: UML runs its KUnit cases at boot and halts
 run_kunit() {
 	local plan ended
@@ -68,9 +53,9 @@ run_kunit() {
 run_guests() {
 	local guest pids=() rc
 	printf '%-42s ... %s\n' 'two guests, test kernel' 'build/log/check-{bpf,net}.console'
-	"$lab/boot.sh" -l check-bpf -t "$limit" test -- "$lab/check-guest" test_progs &
+	"$lab/boot.sh" -l check-bpf -t "$limit" test -- "$lab/check-guest" test_progs xdp_xfrm twin &
 	pids+=($!)
-	"$lab/boot.sh" -l check-net -c 1 -t "$limit" test -- "$lab/check-guest" "${scripts[@]}" &
+	"$lab/boot.sh" -l check-net -c 1 -t "$limit" test -- "$lab/check-guest" "${scripts[@]}" "${others[@]}" &
 	pids+=($!)
 	for guest in bpf net; do
 		rc=0
@@ -84,49 +69,40 @@ run_guests() {
 	done
 }
 
-# collect_guests: what lab/check-guest left, one directory a program
-collect_guests() {
-	local dir name verdicts
-	for name in test_progs "${scripts[@]}"; do
-		dir=$results/guest/$name
-		if [[ ! -f $dir/output ]]; then
-			count "$name" <<<"fail $name did not run"
-			continue
-		fi
-		if [[ $name == test_progs ]]; then
-			verdicts=$(progs "$dir/output")
-		else
-			verdicts=$(tap "$dir/output" "$name")
-		fi
-		# an exit status that no single result accounts for is a failure too
-		if [[ ! -f $dir/status ]]; then
-			verdicts+=$'\n'"fail $name did not end"
-		elif (($(<"$dir/status") == 4)) && [[ -z $verdicts ]]; then
-			verdicts="skip $name $(tail -n 1 "$dir/output")"
-		elif (($(<"$dir/status") != 0)) && ! grep -q '^fail' <<<"$verdicts"; then
-			verdicts+=$'\n'"fail $name exit status $(<"$dir/status")"
-		elif [[ -z $verdicts ]]; then
-			verdicts="fail $name printed no result"
-		fi
-		count "$name" < <(sed '/^$/d' <<<"$verdicts")
-	done
+# collect NAME: what it left in its directory
+collect() {
+	count "$1" < <(verdicts "$1" "$results/guest/$1")
+}
+
+# run_door: on this machine, not in a guest
+run_door() {
+	local dir=$results/guest/door
+	mkdir -p "$dir"
+	printf '%-42s ... %s\n' 'front door' "${dir#"$top"/}/output"
+	(set +e; "$lab/door.sh" >"$dir/output" 2>&1; echo $? >"$dir/status")
+	collect door
 }
 
 "$lab/kernel.sh" uml
 "$lab/kernel.sh" test
 "$lab/tool.sh"
 "$lab/selftests.sh"
+"$lab/twin/build.sh"
 rm -rf "$results"
 mkdir -p "$results/guest"
 # the tests of selftests/net that are the series' own, as their Makefile has them
 mapfile -t scripts < <(sed -n 's/^TEST_PROGS *+= *//p' "$linux/tools/testing/selftests/net/Makefile" |
 	grep -oE 'xdp_xfrm[a-z0-9_]*\.(sh|py)')
+mapfile -t others < <(net_tests)
 
 start=$SECONDS
+run_door
 printf '%-42s ... %s\n' 'KUnit under UML' "${results#"$top"/}/kunit.ktap"
 run_kunit
 run_guests
-collect_guests
+for name in test_progs xdp_xfrm twin "${scripts[@]}" "${others[@]}"; do
+	collect "$name"
+done
 printf '%-42s %3d s\n' 'tests' $((SECONDS - start))
 printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 ((passed && !failed))

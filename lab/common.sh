@@ -21,15 +21,16 @@ overlay=(net include kernel samples tools Documentation)
 splats='BUG:|WARNING:|KASAN|UBSAN|ODEBUG|Oops|Kernel panic|general protection|refcount_t'
 splats+='|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU'
 splats+='|sleeping function|scheduling while atomic|INFO: task|INFO: rcu|unreferenced object'
-splats+='|leaked reference|waiting for .* to become free'
-
-mkdir -p "$log"
+splats+='|leaked reference|waiting for .* to become free|stalled pool shutdown'
 
 # die MESSAGE: one line that says what is wrong and what to do
 die() {
 	printf 'error: %s\n' "$*" >&2
 	exit 1
 }
+
+{ mkdir -p "$log" && [[ -w $log ]]; } 2>/dev/null ||
+	die "cannot write to ${log#"$top"/}; run as root, with the clone on a disk that has space"
 
 # step NAME LOGFILE COMMAND...: a long step; its output goes to LOGFILE
 step() {
@@ -52,6 +53,20 @@ locked() {
 	local fd
 	exec {fd}>"$build/.lock.$1"
 	flock "$fd"
+}
+
+# bpf_tests: Linux's own tests among test_progs, by name
+bpf_tests() {
+	sed -e '/^#/d' -e 's/.* //' "$lab/selftests.list"
+}
+
+# net_tests, long_net_tests: Linux's own shell-level tests, a script and its arguments a line
+net_tests() {
+	sed -e '/^#/d' -e '/^long /d' "$lab/selftests.net.list"
+}
+
+long_net_tests() {
+	sed -n 's/^long //p' "$lab/selftests.net.list"
 }
 
 # overlay_files: what the clone adds to Linux, one path a line

@@ -3,17 +3,20 @@
 # Install what the lab needs and this machine lacks (lab/packages, virtme-ng).
 . "$(dirname "$0")/common.sh"
 
+# all kernels and tests; what is left to write once they were built
 need_gb=12
+need_gb_again=1
 
 check_machine() {
-	local id="" free
+	local id="" free need=$need_gb
 	((EUID == 0)) || die "not root; run as root (packages are installed, namespaces made in a guest)"
-	[[ ! -r /etc/os-release ]] || id=$(. /etc/os-release && echo "$ID ${VERSION_ID-}")
+	[[ ! -r /etc/os-release ]] || id=$(. /etc/os-release && echo "${ID-unknown}${VERSION_ID+ $VERSION_ID}")
 	[[ $id == 'debian 12' || -n ${LAB_ANY_DISTRIBUTION-} ]] ||
 		die "this is '${id:-unknown}', the lab knows Debian 12; LAB_ANY_DISTRIBUTION=1 tries anyway"
-	[[ ! -d $linux/test ]] || return 0
-	free=$(df --output=avail -BG "$build" | tail -n 1 | tr -dc 0-9)
-	((free >= need_gb)) || die "$free GB free below $build, $need_gb GB are needed; free some or clone elsewhere"
+	[[ ! -e $linux/test/vmlinux ]] || need=$need_gb_again
+	# in MB: df rounds up
+	free=$(($(df --output=avail -BM "$build" | tail -n 1 | tr -dc 0-9) / 1024))
+	((free >= need)) || die "$free GB free below $build, $need GB are needed; free some or clone elsewhere"
 }
 
 missing() {
@@ -54,16 +57,17 @@ install_virtme() {
 check_machine
 mapfile -t names < <(missing)
 if ((${#names[@]})); then
-	[[ -n $(mirror) && -n $(apt-cache madison "${names[@]}" 2>/dev/null) ]] ||
-		step "updating package lists" "$log/apt-update.log" apt-get update
+	# old lists name files that the mirror no longer has
+	step "updating package lists" "$log/apt-update.log" apt-get update
 	for name in "${names[@]}"; do
-		[[ -n $(apt-cache madison "$name") ]] ||
-			die "Debian's package $name is not in this machine's apt sources; add bookworm and bookworm-updates, main"
+		[[ -n $(apt-cache madison "$name" 2>/dev/null) ]] ||
+			die "no apt source has the package $name (build/log/apt-update.log); add bookworm and bookworm-updates, main"
 	done
 	step "installing packages" "$log/apt-install.log" install_missing "${names[@]}"
 fi
 if ! command -v virtme-run >/dev/null; then
 	[[ -n $(mirror) ]] || step "updating package lists" "$log/apt-update.log" apt-get update
+	[[ -n $(mirror) ]] || die "no apt source is a Debian mirror (bookworm, main), where virtme-ng is; add one"
 	step "installing virtme-ng" "$log/apt-virtme.log" install_virtme
 fi
 # the guest mounts its kernel's modules here

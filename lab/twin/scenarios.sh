@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034,SC2154  # sourced by guest.sh, which has $packets
+# The scenarios of the twin test: states, policies and what happens meanwhile.
+#
+#   both COMMAND...        ip of both twins
+#   state SPI KIND ARGS... one state in both twins, ARGS are those of ip xfrm
+#   policies [REQID [NET]] the three policies of a tunnel
+#   traffic COUNT          packets at random and from the table of edges
+#   one_by_one             each packet waits for what the one before set off
+#   expect_expiry          there was a message about a limit
+#   burst                  a poll of the LAN device finds all frames of a batch
+
+# Least share of the packets that the fast path has to take, percent. Every third
+# packet is odd by design, and the table has hardly any other.
+declare -A least=(
+	[gcm128]=30 [gcm192]=30 [gcm256]=30 [null]=30 [cbc-sha256]=30 [esn]=30
+	[noecn]=30 [nopmtudisc]=30 [dont-encap-dscp]=30 [two-states]=30
+	[large-mtu]=30 [small-mtu]=30
+	[hard-packets]=5 [hard-bytes]=5 [soft-packets]=30
+	[overflow]=5 [may-wrap]=30
+	[policy-change]=10 [state-delete]=10 [rekey]=20 [route-change]=20
+	[firewall]=10 [conntrack]=0 [generic]=30 [burst]=20 [silence]=60 [path-mtu]=10
+)
+scenarios=(gcm128 gcm192 gcm256 null cbc-sha256 esn noecn nopmtudisc dont-encap-dscp
+	two-states large-mtu small-mtu hard-packets hard-bytes soft-packets silence overflow
+	may-wrap policy-change state-delete rekey route-change path-mtu firewall conntrack
+	generic burst)
+
+run_gcm128()
+{
+	state 0x1001 gcm128
+	policies
+	traffic "$packets"
+	# in a long run each frame of the table, in one scenario
+	((packets < 3000)) || ask table all
+}
+
+run_gcm192()
+{
+	state 0x1011 gcm192
+	policies
+	traffic "$packets"
+}
+
+run_gcm256()
+{
+	state 0x1021 gcm256
+	policies
+	traffic "$packets"
+}
+
+run_null()
+{
+	state 0x1031 null
+	policies
+	traffic "$packets"
+}
+
+run_cbc-sha256()
+{
+	state 0x1041 cbc-sha256
+	policies
+	traffic "$packets"
+}
+
+run_esn()
+{
+	first=0x1ffffff00 state 0x1051 gcm128 flag esn replay-window 128 \
+		replay-oseq 0xffffff00 replay-oseq-hi 1
+	policies
+	traffic "$packets"
+}
+
+run_noecn()
+{
+	state 0x1061 gcm128 flag noecn
+	policies
+	traffic "$packets"
+}
+
+run_nopmtudisc()
+{
+	state 0x1071 gcm128 flag nopmtudisc
+	policies
+	traffic "$packets"
+}
+
+run_dont-encap-dscp()
+{
+	state 0x1081 gcm128 extra-flag dont-encap-dscp
+	policies
+	traffic "$packets"
+}
+
+run_two-states()
+{
+	state 0x1091 gcm128 reqid 1
+	state 0x1092 gcm256 reqid 2
+	policies 1 10.2.0.0/25
+	policies 2 10.2.0.128/25
+	traffic "$packets"
+}
+
+run_large-mtu()
+{
+	wan_mtu 2000
+	state 0x10a1 gcm128
+	policies
+	traffic "$packets"
+}
+
+run_small-mtu()
+{
+	wan_mtu 1400
+	state 0x10b1 gcm128
+	policies
+	traffic "$packets"
+}
+
+# A state that expired goes by a timer: what the next packet meets must not
+# depend on who is faster.
+run_hard-packets()
+{
+	one_by_one
+	state 0x10c1 gcm128 limit packet-hard $((64 + packets / 4)) \
+		limit packet-soft $((64 + packets / 8))
+	policies
+	traffic "$packets"
+	expect_expiry
+}
+
+run_hard-bytes()
+{
+	one_by_one
+	state 0x10d1 gcm128 limit byte-hard $((5600 + packets * 100)) \
+		limit byte-soft $((5600 + packets * 50))
+	policies
+	traffic "$packets"
+	expect_expiry
+}
+
+# After a silence the fast path alone brings the times of last use up to date.
+run_silence()
+{
+	state 0x1191 gcm128
+	policies
+	ask warm-up
+	ask warm-up
+	sleep 4
+	ask warm-up
+}
+
+run_soft-packets()
+{
+	state 0x10e1 gcm128 limit packet-soft $((64 + packets / 4))
+	policies
+	traffic "$packets"
+	expect_expiry
+}
+
+run_overflow()
+{
+	state 0x10f1 gcm128 replay-oseq $((0xffffffff - 64 - packets / 4))
+	policies
+	traffic "$packets"
+}
+
+run_may-wrap()
+{
+	state 0x1101 gcm128 extra-flag oseq-may-wrap replay-oseq $((0xffffffff - 64 - packets / 4))
+	policies
+	traffic "$packets"
+}
+
+run_policy-change()
+{
+	local out=(src 10.1.0.0/24 dst 10.2.0.0/24 dir out)
+	state 0x1111 gcm128 reqid 1
+	state 0x1112 cbc-sha256 reqid 2
+	state 0x1113 gcm256 reqid 3
+	policies 1
+	traffic $((packets / 5))
+	both xfrm policy update "${out[@]}" \
+		tmpl src 192.0.2.1 dst 192.0.2.2 proto esp reqid 3 mode tunnel
+	traffic $((packets / 5))
+	both xfrm policy add src 10.1.0.0/24 dst 10.2.0.0/25 dir out action block priority 1
+	traffic $((packets / 5))
+	both xfrm policy delete src 10.1.0.0/24 dst 10.2.0.0/25 dir out
+	both xfrm policy update "${out[@]}" \
+		tmpl src 192.0.2.1 dst 192.0.2.2 proto esp reqid 2 mode tunnel
+	traffic $((packets / 5))
+	both xfrm policy delete "${out[@]}"
+	traffic $((packets / 5))
+}
+
+run_state-delete()
+{
+	state 0x1121 gcm128
+	policies
+	traffic $((packets / 3))
+	both xfrm state delete src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x1121
+	traffic $((packets / 3))
+	state 0x1122 gcm128
+	traffic $((packets / 3))
+}
+
+run_rekey()
+{
+	state 0x1131 gcm128
+	policies
+	traffic $((packets / 3))
+	# the newer state is used, and ages are whole seconds
+	sleep 1.1
+	state 0x1132 gcm256
+	traffic $((packets / 3))
+	both xfrm state delete src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x1131
+	traffic $((packets / 3))
+}
+
+run_route-change()
+{
+	changed=yes
+	state 0x1141 gcm128
+	policies
+	traffic $((packets / 6))
+	both route change 10.2.0.0/24 via 192.0.2.2 mtu 1300
+	traffic $((packets / 6))
+	both route change 10.2.0.0/24 via 192.0.2.2
+	both neigh replace 192.0.2.2 lladdr 02:00:00:00:00:99 dev wan0 nud permanent
+	traffic $((packets / 6))
+	both link set wan0 down
+	traffic $((packets / 6))
+	both link set wan0 up
+	both route add 10.2.0.0/24 via 192.0.2.2
+	both route add 10.3.0.0/24 via 192.0.2.2
+	both neigh replace 192.0.2.2 lladdr 02:00:00:00:00:02 dev wan0 nud permanent
+	both neigh replace 192.0.2.0 lladdr 02:00:00:00:00:03 dev wan0 nud permanent
+	traffic $((packets / 6))
+	both_in sysctl -qw net.ipv4.ip_forward=0
+	traffic $((packets / 12))
+	both_in sysctl -qw net.ipv4.ip_forward=1
+	traffic $((packets / 12))
+}
+
+run_path-mtu()
+{
+	changed=yes
+	state 0x11a1 gcm128
+	policies
+	traffic $((packets / 4))
+	ask too-big 1300 0x11a1
+	traffic $((packets / 4))
+	ask too-big 600 0x11a1
+	traffic $((packets / 4))
+	# of no state
+	ask too-big 580 0x11a2
+	traffic $((packets / 4))
+}
+
+run_firewall()
+{
+	changed=yes
+	state 0x1151 gcm128
+	policies
+	traffic $((packets / 3))
+	both_in nft '
+		table ip twin {
+			chain forward {
+				type filter hook forward priority filter; policy accept;
+				ip protocol udp counter drop
+				ip dscp ef counter reject
+			}
+		}'
+	traffic $((packets / 3))
+	both_in nft delete table ip twin
+	traffic $((packets / 3))
+}
+
+run_conntrack()
+{
+	local name settings=()
+	changed=yes
+	state 0x1161 gcm128
+	policies
+	both_in nft '
+		table ip twin {
+			chain forward {
+				type filter hook forward priority filter; policy accept;
+				ct state invalid counter drop
+			}
+		}'
+	# no entry ends in the middle
+	for name in udp_timeout udp_timeout_stream icmp_timeout generic_timeout \
+		tcp_timeout_{close,close_wait,established,fin_wait,last_ack} \
+		tcp_timeout_{max_retrans,syn_recv,syn_sent,time_wait,unacknowledged}; do
+		settings+=("net.netfilter.nf_conntrack_$name=100000")
+	done
+	both_in sysctl -qw "${settings[@]}"
+	traffic "$packets"
+	compare_conntrack
+}
+
+run_generic()
+{
+	changed=yes
+	if [[ -n $fast ]]; then
+		in_ns on "$XDP_XFRM" unload lan0
+		in_ns on "$XDP_XFRM" load --skb-mode lan0
+	fi
+	state 0x1171 gcm128
+	policies
+	traffic "$packets"
+}
+
+run_burst()
+{
+	burst
+	state 0x1181 gcm128
+	policies
+	traffic "$packets"
+}
