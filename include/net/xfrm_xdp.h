@@ -339,7 +339,6 @@ DECLARE_STATIC_KEY_FALSE(xfrm_xdp_learning);
 void __xfrm_xdp_rcv(struct sk_buff *skb, struct net *net);
 void __xfrm_xdp_forward(struct sk_buff *skb);
 void __xfrm_xdp_clear(struct sk_buff *skb);
-void __xfrm_xdp_neigh(struct sk_buff *skb, struct neighbour *neigh);
 void __xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev);
 void xfrm_xdp_invalidate(struct net *net);
 
@@ -385,17 +384,6 @@ static inline void xfrm_xdp_clear(struct sk_buff *skb)
 }
 
 /**
- * xfrm_xdp_neigh() - note the next hop of a packet that has an offer
- * @skb: packet in ip_finish_output2()
- * @neigh: its neighbour
- */
-static inline void xfrm_xdp_neigh(struct sk_buff *skb, struct neighbour *neigh)
-{
-	if (xfrm_xdp_offered(skb))
-		__xfrm_xdp_neigh(skb, neigh);
-}
-
-/**
  * xfrm_xdp_xmit() - a packet is handed to the driver: learn its flow
  * @skb: frame, in xmit_one()
  * @dev: the device that transmits it
@@ -421,8 +409,6 @@ static inline void xfrm_xdp_forget(struct sk_buff *skb)
 static inline void xfrm_xdp_rcv(struct sk_buff *skb, struct net *net) { }
 static inline void xfrm_xdp_forward(struct sk_buff *skb) { }
 static inline void xfrm_xdp_clear(struct sk_buff *skb) { }
-static inline void xfrm_xdp_neigh(struct sk_buff *skb,
-				  struct neighbour *neigh) { }
 static inline void xfrm_xdp_xmit(struct sk_buff *skb,
 				 struct net_device *dev) { }
 static inline void xfrm_xdp_forget(struct sk_buff *skb) { }

@@ -34,7 +34,6 @@ enum {
  * @flags: XFRM_XDP_OFFER_*
  * @xnet: netns
  * @dst: bundle, once bound
- * @neigh: next hop, once known
  * @origin: the packet, for the flow
  * @iph: IP header as XDP saw it
  * @md: the record
@@ -46,7 +45,6 @@ struct xfrm_xdp_offer {
 	unsigned long		flags;
 	struct xfrm_xdp_net	*xnet;
 	struct dst_entry	*dst;
-	struct neighbour	*neigh;
 	struct xfrm_xdp_origin	origin;
 	struct iphdr		iph;
 	struct xfrm_xdp_md	md;
@@ -77,8 +75,6 @@ void xfrm_xdp_offer_put(struct xfrm_xdp_offer *offer)
 		return;
 
 	dst_release(offer->dst);
-	if (offer->neigh)
-		neigh_release(offer->neigh);
 	xfrm_pols_put(offer->origin.fwd.pols, offer->origin.fwd.num);
 	kfree(offer);
 }
@@ -267,26 +263,12 @@ void __xfrm_xdp_clear(struct sk_buff *skb)
 		xfrm_xdp_refuse_skb(skb, XFRM_XDP_NOCLEAR);
 }
 
-void __xfrm_xdp_neigh(struct sk_buff *skb, struct neighbour *neigh)
-{
-	struct xfrm_xdp_offer *offer = xfrm_xdp_offer(skb);
-
-	if (!test_bit(XFRM_XDP_OFFER_CLEAR, &offer->flags))
-		return;
-
-	/* All segments of a GSO packet come by; they have one next hop. */
-	neigh_hold(neigh);
-	if (cmpxchg(&offer->neigh, NULL, neigh))
-		neigh_release(neigh);
-}
-
 static void xfrm_xdp_take(struct xfrm_xdp_offer *offer,
 			  const struct sk_buff *skb)
 {
 	struct xfrm_xdp_pending *pending;
 
 	if (test_bit(XFRM_XDP_OFFER_REFUSED, &offer->flags) ||
-	    !READ_ONCE(offer->neigh) ||
 	    test_and_set_bit(XFRM_XDP_OFFER_TAKEN, &offer->flags))
 		return;
 
@@ -335,7 +317,7 @@ static bool xfrm_xdp_wire_equal(const struct xfrm_xdp_offer *offer,
 	iph.id = sent.id;
 	iph.check = sent.check;
 
-	return !memcmp(eth, (u8 *)offer->neigh->hh.hh_data + HH_DATA_OFF(ETH_HLEN),
+	return !memcmp(eth, (u8 *)flow->neigh->hh.hh_data + HH_DATA_OFF(ETH_HLEN),
 		       ETH_HLEN) &&
 	       !memcmp(&iph, &sent, sizeof(iph)) &&
 	       esph.spi == offer->dst->xfrm->id.spi;
@@ -346,6 +328,7 @@ static enum xfrm_xdp_stat xfrm_xdp_learn(struct xfrm_xdp_offer *offer)
 	struct xfrm_xdp_net *xnet = offer->xnet;
 	const struct xfrm_xdp_ops *ops;
 	struct xfrm_xdp_flow *flow;
+	struct neighbour *neigh;
 	enum xfrm_xdp_stat why;
 	int err;
 
@@ -362,8 +345,13 @@ static enum xfrm_xdp_stat xfrm_xdp_learn(struct xfrm_xdp_offer *offer)
 	if (why)
 		return why;
 
-	flow = xfrm_xdp_flow_create(xnet, offer->dst, offer->neigh,
-				    &offer->origin, &why);
+	neigh = dst_neigh_lookup(xfrm_dst_path(offer->dst),
+				 &offer->dst->xfrm->id.daddr);
+	if (!neigh)
+		return XFRM_XDP_NONEIGH;
+	flow = xfrm_xdp_flow_create(xnet, offer->dst, neigh, &offer->origin,
+				    &why);
+	neigh_release(neigh);
 	if (!flow)
 		return why;
 
