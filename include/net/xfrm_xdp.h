@@ -281,10 +281,10 @@ void xfrm_xdp_request_done(void *data, int err);
  *	and cipher. Called under RCU, BH off. Returns 0, or -EOPNOTSUPP.
  * @output: write header and trailer around the @len bytes of inner packet at
  *	@inner and encrypt in place; @seq is the sequence number taken for the
- *	packet, its upper half zero without ESN, @req this CPU's request. Called under RCU, BH off, by
- *	xfrm_xdp_output() which has checked the room. Returns 0, -EINPROGRESS
- *	(the request's callback will be called), or another errno of the
- *	cipher: the packet is spoilt.
+ *	packet, its upper half zero without ESN, @req this CPU's request. Called
+ *	under RCU, BH off, by xfrm_xdp_output() which has checked the room.
+ *	Returns 0, -EINPROGRESS (the request's callback will be called), or
+ *	another errno of the cipher: the packet is spoilt.
  *
  * What &struct xfrm_type is for the skb, and registered beside it.
  */

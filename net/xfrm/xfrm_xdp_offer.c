@@ -9,6 +9,7 @@
 
 #include <linux/etherdevice.h>
 #include <linux/llist.h>
+#include <linux/slab.h>
 #include <linux/workqueue.h>
 #include <net/ip.h>
 #include <net/neighbour.h>
@@ -60,6 +61,8 @@ struct xfrm_xdp_pending {
 
 static DEFINE_PER_CPU(struct xfrm_xdp_pending, xfrm_xdp_pending);
 
+static struct kmem_cache *xfrm_xdp_offer_cache __ro_after_init;
+
 DEFINE_STATIC_KEY_FALSE(xfrm_xdp_learning);
 EXPORT_SYMBOL_GPL(xfrm_xdp_learning);
 
@@ -76,7 +79,7 @@ void xfrm_xdp_offer_put(struct xfrm_xdp_offer *offer)
 
 	dst_release(offer->dst);
 	xfrm_pols_put(offer->origin.fwd.pols, offer->origin.fwd.num);
-	kfree(offer);
+	kmem_cache_free(xfrm_xdp_offer_cache, offer);
 }
 
 static struct xfrm_xdp_offer *xfrm_xdp_offer(const struct sk_buff *skb)
@@ -153,7 +156,8 @@ void __xfrm_xdp_rcv(struct sk_buff *skb, struct net *net)
 		return;
 	}
 
-	offer = kzalloc(sizeof(*offer), GFP_ATOMIC | __GFP_NOWARN);
+	offer = kmem_cache_zalloc(xfrm_xdp_offer_cache,
+				  GFP_ATOMIC | __GFP_NOWARN);
 	if (!offer)
 		goto no_memory;
 	ext = skb_ext_add(skb, SKB_EXT_XFRM_XDP);
@@ -173,7 +177,7 @@ void __xfrm_xdp_rcv(struct sk_buff *skb, struct net *net)
 	return;
 
 free:
-	kfree(offer);
+	kmem_cache_free(xfrm_xdp_offer_cache, offer);
 no_memory:
 	xfrm_xdp_count(xnet, XFRM_XDP_NOMEMORY);
 }
@@ -406,6 +410,7 @@ static int __init xfrm_xdp_offer_init(void)
 {
 	int cpu;
 
+	xfrm_xdp_offer_cache = KMEM_CACHE(xfrm_xdp_offer, SLAB_PANIC);
 	for_each_possible_cpu(cpu)
 		INIT_WORK(&per_cpu(xfrm_xdp_pending, cpu).work,
 			  xfrm_xdp_learn_pending);

@@ -49,8 +49,8 @@ if [[ -f $fpu ]]; then
 	send 20 sport=1001 by=fpu output=20
 	expect 'the FPU is taken' XfrmXdpOutput=20 XfrmXdpOutputAsync=20 good=20 late=0 delivered=20
 	send 40 sport=1001 by=both output=40
-	expect 'the FPU is taken every other time: in order' XfrmXdpOutput=40 'XfrmXdpOutputAsync>19' \
-		good=40 late=0 delivered=40
+	expect 'the FPU is taken every other time: in order' XfrmXdpOutput=40 \
+		'XfrmXdpOutputAsync>19' good=40 late=0 delivered=40
 	rmmod xdp_xfrm_fpu
 else
 	complaints+=("no $fpu: make -C $(dirname "$fpu")")

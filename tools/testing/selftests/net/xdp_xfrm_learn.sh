@@ -38,7 +38,7 @@ refused()
 	expect "$name" XfrmXdpOffer=3 XfrmXdpLearned=0 XfrmXdpOutput=0 "$@"
 }
 
-# starve PERCENT: allocations that can't wait fail where offers are made
+# starve PERCENT: allocations of offers fail
 starve()
 {
 	local fail=/sys/kernel/debug/failslab
@@ -48,7 +48,7 @@ starve()
 	echo -1 >"$fail/times"
 	echo 0 >"$fail/verbose"
 	echo Y >"$fail/cache-filter"
-	echo 1 >/sys/kernel/slab/kmalloc-512/failslab
+	echo 1 >/sys/kernel/slab/xfrm_xdp_offer/failslab
 }
 
 gateway_up
