@@ -75,6 +75,9 @@ kvm_works() {
 virtme() {
 	local package
 	package=$(/usr/bin/python3 -c 'import virtme; print(virtme.__path__[0])')
+	# two guests may begin at once, and one must not find half of it
+	exec 9>"$build/.lock.virtme"
+	flock 9
 	if [[ ! $build/virtme/lab -nt $package || ! $build/virtme/lab -nt $lab/guest-init ]]; then
 		rm -rf "$build/virtme"
 		mkdir -p "$build/virtme"
@@ -82,6 +85,7 @@ virtme() {
 		install -D "$lab/guest-init" "$build/virtme/virtme/guest/bin/virtme-ng-init"
 		touch "$build/virtme/lab"
 	fi
+	exec 9>&-
 	# it looks for writable directories from where it stands
 	cd /
 	PYTHONPATH=$build/virtme timeout --foreground "$limit" virtme-run "$@"

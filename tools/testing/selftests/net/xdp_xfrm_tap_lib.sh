@@ -41,7 +41,7 @@ answer()
 	local line pair
 	got=()
 	while IFS= read -r -t 120 -u "${WIRE[0]}" line; do
-		if [[ $line != *=* || $line == '# '* ]]; then
+		if [[ ! $line =~ ^[A-Za-z0-9_]+= ]]; then
 			complaints+=("${line#\# }")
 			continue
 		fi

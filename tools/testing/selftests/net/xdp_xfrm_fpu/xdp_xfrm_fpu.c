@@ -55,7 +55,8 @@ static ssize_t xdp_xfrm_fpu_write(struct file *file, const char __user *frame,
 	err = dev_queue_xmit(skb);
 	local_bh_enable();
 	kernel_fpu_end();
-	err = net_xmit_errno(err);
+	if (err > 0)
+		err = net_xmit_errno(err);
 put:
 	dev_put(dev);
 	return err ?: len;
