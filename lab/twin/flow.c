@@ -17,12 +17,16 @@ static struct {
 	unsigned int mtu, index, offset;
 } generator;
 
-void generator_seed(uint64_t seed, unsigned int mtu)
+void generator_seed(uint64_t seed)
 {
 	generator.state = seed;
-	generator.mtu = mtu;
 	generator.index = 0;
 	generator.offset = random_next(&generator.state) >> 40;
+}
+
+void generator_mtu(unsigned int mtu)
+{
+	generator.mtu = mtu;
 }
 
 /* Half of the flows are UDP, the others TCP and ICMP echo. */

@@ -47,7 +47,7 @@ shift $((OPTIND - 1))
 
 tunnel_mtu=1446
 declare -A got=()
-problems=0 number=0
+problems=0 number=0 lines=''
 # changed: this scenario leaves the gateways other than it found them
 is_up='' changed=''
 
@@ -57,12 +57,28 @@ note()
 	printf '# %s\n' "$@"
 }
 
-both()
+# later WORDS...: a command for ip, with those that come before the next packet
+later()
+{
+	local words
+	printf -v words '"%s" ' "$@"
+	lines+=$words$'\n'
+}
+
+apply()
 {
 	local ns
+	[[ -n $lines ]] || return 0
 	for ns in off on; do
-		ip -n "$ns" "$@" || note "ip of $ns failed: $*"
+		ip -n "$ns" -batch - <<<"$lines" || note "ip of $ns failed: $lines"
 	done
+	lines=''
+}
+
+both()
+{
+	later "$@"
+	apply
 }
 
 both_in()
@@ -140,6 +156,8 @@ twins_up()
 	done
 	[[ -z $fast ]] || fast_path_up lan0
 	coproc TWIN { exec "$top/build/twin/twin" 2>&1; }
+	# bash forgets those of a coprocess that ends, and with them its last words
+	exec {twin_out}<&"${TWIN[0]}" {twin_in}>&"${TWIN[1]}"
 	is_up=yes
 }
 
@@ -147,22 +165,25 @@ twins_down()
 {
 	local ns pid=${TWIN_PID-}
 	set +e
-	[[ -z $pid ]] || printf 'quit\n' >&"${TWIN[1]}"
-	[[ -z $pid ]] || wait "$pid"
+	if [[ -n $pid ]]; then
+		printf 'quit\n' >&"$twin_in"
+		wait "$pid"
+		exec {twin_out}<&- {twin_in}>&-
+	fi
 	[[ -z $fast ]] || fast_path_down lan0 2>/dev/null
 	for ns in off on wire-off wire-on; do
 		[[ ! -e /var/run/netns/$ns ]] || ip netns del "$ns"
 	done
 	set -e
-	is_up=''
+	is_up='' lines=''
 }
 
 # ask COMMAND...: of twin; its differences are printed, its facts fill the array got
 ask()
 {
 	local line pair
-	printf '%s\n' "$*" >&"${TWIN[1]}"
-	while IFS= read -r -t 600 -u "${TWIN[0]}" line; do
+	printf '%s\n' "$*" >&"$twin_in"
+	while IFS= read -r -t 600 -u "$twin_out" line; do
 		if [[ $line != frames=* ]]; then
 			printf '# %s\n' "${line#\# }"
 			continue
@@ -210,30 +231,31 @@ state()
 		;;
 	null) args+=(enc 'ecb(cipher_null)' '' auth digest_null '') ;;
 	esac
-	both xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi "$spi" mode tunnel "${args[@]}"
+	later xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi "$spi" mode tunnel "${args[@]}"
 	ask sa "$spi" "$kind" "${first-0}" "$esn" "${secret[@]}"
 }
 
 # policies [REQID [NET]]: those of a tunnel, and one for its packets to be forwarded
 policies()
 {
-	local net=${2-10.2.0.0/24} lines ns
-	lines=$(REQID=${1-1} tunnel_policies 10.1.0.0/24 "$net" 192.0.2.1 192.0.2.2)
-	for ns in off on; do
-		ip -n "$ns" -batch - <<<"$lines
-xfrm policy add src 10.1.0.0/24 dst $net dir fwd"
-	done
+	local near=10.1.0.0/24 far=${2-10.2.0.0/24} options=(proto esp reqid "${1-1}" mode tunnel)
+	later xfrm policy add src "$near" dst "$far" dir out \
+		tmpl src 192.0.2.1 dst 192.0.2.2 "${options[@]}"
+	later xfrm policy add src "$far" dst "$near" dir in \
+		tmpl src 192.0.2.2 dst 192.0.2.1 "${options[@]}"
+	later xfrm policy add src "$far" dst "$near" dir fwd \
+		tmpl src 192.0.2.2 dst 192.0.2.1 "${options[@]}"
+	later xfrm policy add src "$near" dst "$far" dir fwd
 }
 
 wan_mtu()
 {
 	local ns
-	changed=yes
 	for ns in off on; do
 		ip -n "wire-$ns" link set wan0p mtu "$1"
 		ip -n "$ns" link set wan0 mtu "$1"
 	done
-	ask begin "$scenario" "$seed" $(($1 - 54 < 1500 ? $1 - 54 : 1500))
+	ask mtu $(($1 - 54 < 1500 ? $1 - 54 : 1500))
 }
 
 one_by_one()
@@ -241,22 +263,27 @@ one_by_one()
 	ask pace 1 5
 }
 
-# A thread polls, and does not run before twin waits for answers.
+# A thread on twin's CPU polls lan0, and finds many frames at once. Frames to the
+# WAN wire stay in order only if those of the stack go the way of XDP's.
 burst()
 {
-	local ns
+	local ns pid
 	changed=yes
 	for ns in off on; do
 		ip netns exec "$ns" sh -c 'echo 1 >/sys/class/net/lan0/threaded'
+		in_ns "$ns" ethtool -K wan0 tso off
 	done
-	chrt --fifo -p 1 "$TWIN_PID"
-	ask pace 64 5
+	for pid in $(pgrep napi/lan0); do
+		taskset -c -p 0 "$pid" >/dev/null
+	done
+	ask burst
 }
 
 # traffic COUNT: half of it at random, half from the table; so that flows are
 # known, they all come by first
 traffic()
 {
+	apply
 	ask warm-up
 	ask random $(($1 / 2))
 	ask table $(($1 / 4))
@@ -285,7 +312,8 @@ scenario()
 	local before=$problems share start=$SECONDS
 	scenario=$1 got=() changed=''
 	[[ -n $is_up ]] || twins_up
-	ask begin "$scenario" "$seed" "$tunnel_mtu"
+	ask begin "$scenario" "$seed"
+	ask mtu "$tunnel_mtu"
 	"run_$scenario"
 	share=$((got[fast] * 100 / got[frames]))
 	if [[ -n $fast ]]; then
@@ -298,8 +326,8 @@ scenario()
 	if [[ -n $changed ]] || ((problems > before)); then
 		twins_down
 	else
-		both xfrm policy flush
-		both xfrm state flush
+		later xfrm policy flush
+		later xfrm state flush
 	fi
 	number=$((number + 1))
 	((problems == before)) || printf 'not '

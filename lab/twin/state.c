@@ -147,7 +147,7 @@ static unsigned int compare_attributes(const char *what, const uint8_t *off, con
 		}
 		if (!memcmp(off + at, on + at, a->nla_len))
 			continue;
-		snprintf(name, sizeof(name), "  %s: attribute %u", what, a->nla_type);
+		snprintf(name, sizeof(name), "%s: attribute %u", what, a->nla_type);
 		report_bytes(name, off + at + NLA_HDRLEN, on + at + NLA_HDRLEN,
 			     a->nla_len - NLA_HDRLEN);
 		differences++;

@@ -3,9 +3,11 @@
  *
  * Reads one command a line from standard input:
  *
- *   begin SCENARIO SEED MTU	from here on packets are counted from 0
+ *   begin SCENARIO SEED		from here on packets are counted from 0
+ *   mtu MTU			of the tunnel
  *   sa SPI gcm|cbc|null FIRST-SEQUENCE esn|- [KEY [AUTH-KEY]]	a state of both
  *   pace FRAMES MSEC		so many frames at once, then that long no answer
+ *   burst			whole batches for a LAN device that a thread polls
  *   warm-up			two packets of each flow
  *   random COUNT		packets at random
  *   table SLOTS|all		so many of the table of edges, evenly spread
@@ -33,6 +35,7 @@
 #define WORDS		8
 #define MEMORY_FRAMES	1000	/* after so many everything is compared */
 #define QUIET_MSEC	2
+#define QUIET_BURST_MSEC	400	/* 16 frames in the slowest guest */
 #define SETTLE_MSEC	50	/* for what was there before */
 #define LATE_MSEC	300	/* for one twin that answers less than the other */
 
@@ -146,7 +149,7 @@ static void begin(char **argv)
 	for (p = argv[0]; *p; p++)
 		state = random_next(&state) ^ *p;
 	compare_name(argv[0], seed);
-	generator_seed(state, strtoul(argv[2], NULL, 0));
+	generator_seed(state);
 	sa_forget();
 	pace = BATCH_MAX;
 	quiet_msec = QUIET_MSEC;
@@ -164,17 +167,32 @@ static void set_pace(char **argv)
 		die("pace: 1 to %d frames", BATCH_MAX);
 }
 
+/* The threads that poll do not run before this one waits for answers. */
+static void set_burst(void)
+{
+	struct sched_param param = { .sched_priority = 1 };
+
+	if (sched_setscheduler(0, SCHED_FIFO, &param))
+		die("real-time priority: %s", strerror(errno));
+	quiet_msec = QUIET_BURST_MSEC;
+	counters_wan_by_ring();
+}
+
 static void command(int argc, char **argv)
 {
 	const char *name = *argv++;
 
 	argc--;
-	if (!strcmp(name, "begin") && argc == 3)
+	if (!strcmp(name, "begin") && argc == 2)
 		begin(argv);
+	else if (!strcmp(name, "mtu") && argc == 1)
+		generator_mtu(strtoul(argv[0], NULL, 0));
 	else if (!strcmp(name, "sa"))
 		sa_add(argc, argv);
 	else if (!strcmp(name, "pace") && argc == 2)
 		set_pace(argv);
+	else if (!strcmp(name, "burst") && !argc)
+		set_burst();
 	else if (!strcmp(name, "warm-up") && !argc)
 		send_warm_up();
 	else if (!strcmp(name, "random") && argc == 1)

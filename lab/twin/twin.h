@@ -84,7 +84,9 @@ bool frame_tells_time(const struct sent *frame);
 
 /* flow.c: what is sent, in which order */
 
-void generator_seed(uint64_t seed, unsigned int mtu);
+void generator_seed(uint64_t seed);
+/* Packets at random are not longer, but for those that are odd in it. */
+void generator_mtu(unsigned int mtu);
 void generator_next(struct sent *frame);
 void generator_warm_up(unsigned int i, struct sent *frame);
 unsigned int generator_warm_ups(void);
@@ -161,6 +163,7 @@ int answer_ident(const struct answer *answer);
 
 void counters_open(enum twin twin);
 void counters_begin(void);
+void counters_wan_by_ring(void);
 unsigned int counters_compare(void);
 long long counters_fast(bool print);
 void states_open(enum twin twin);

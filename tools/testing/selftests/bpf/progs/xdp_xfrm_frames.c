@@ -50,7 +50,8 @@ struct {
 struct {
 	__u32	runs;
 	__u32	len;
-	__s32	tail;		/* where skb->tail should be, minus where it is */
+	__u32	mac_len;
+	__s32	tail;		/* skb->tail, minus where it should be */
 	__u32	meta;
 	__u32	meta_wrong;	/* bytes that are not what XDP wrote */
 } arrived;
@@ -192,8 +193,9 @@ int look(struct __sk_buff *ctx)
 		return TCX_NEXT;
 	arrived.runs++;
 	arrived.len = skb->len;
-	arrived.tail = (skb->data + skb->len - skb->data_len) -
-		       (skb->head + skb->tail);
+	arrived.mac_len = skb->mac_len;
+	arrived.tail = (skb->head + skb->tail) -
+		       (skb->data + skb->len - skb->data_len);
 	arrived.meta = data - meta;
 	if (meta + META_LEN > data)
 		return TCX_NEXT;

@@ -6,7 +6,7 @@
 #include <bpf/bpf_helpers.h>
 
 #define XDP_PACKET_TAILROOM	64
-#define FRAME_MAX		1514
+#define FRAME_MAX		9014
 #define TEST_BYTE		0x5a
 
 __u8 grown[FRAME_MAX + 1];
@@ -31,8 +31,8 @@ int grow(struct xdp_md *ctx)
 	}
 	grown[len] = 1;
 
-	/* data_hard_end is an end: a whole page more never fits */
-	if (!bpf_xdp_adjust_tail(ctx, 4096))
+	/* data_hard_end is an end: more than any buffer has never fits */
+	if (!bpf_xdp_adjust_tail(ctx, 65536))
 		__sync_fetch_and_add(&overrun, 1);
 	return XDP_DROP;
 }
