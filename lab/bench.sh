@@ -65,7 +65,7 @@ boot() {
 	fi
 }
 
-# rows: every boot's figures as one JSON array, with how far the boots are apart
+# rows: the mean of the boots as one JSON array, with how far they are apart
 rows() {
 	local kernel run
 	for kernel in base bench; do
@@ -76,7 +76,7 @@ rows() {
 		[inputs / " " | {kernel: .[0], path: .[1], direction: "out", family: "ipv4",
 			cipher: .[2], size: (.[3] | tonumber), net: (.[4] | tonumber)}]
 		| group_by([.kernel, .path, .cipher, .size])
-		| map(.[0] + {spread: (map(.net) | max - min)})'
+		| map(.[0] + {net: (map(.net) | add / length | round), spread: (map(.net) | max - min)})'
 }
 
 table() {
