@@ -41,10 +41,11 @@ struct net;
  * struct xfrm_xdp_md - the record that crosses from XDP into the stack
  * @magic: XFRM_XDP_MD_MAGIC
  * @ifindex: the device XDP ran on
- * @mac: siphash, under a secret of the netns, of @ifindex, @key and the
- *	addresses, ports, protocol and DSCP of the packet: the same for all
- *	packets of a flow, so that GRO goes on merging them
+ * @mac: siphash, under a secret of the netns, of @ifindex, @key and the tuple of
+ *	the packet: the same for all packets of a flow, so that GRO goes on
+ *	merging them
  * @key: map key chosen by the XDP program, opaque to the kernel
+ * @vlan_tci: tag of the frame, which the stack strips; zero without one
  * @reserved: zero
  */
 struct xfrm_xdp_md {
@@ -52,7 +53,8 @@ struct xfrm_xdp_md {
 	u32	ifindex;
 	u64	mac;
 	u8	key[XFRM_XDP_KEY_LEN];
-	u64	reserved;
+	__be16	vlan_tci;
+	u8	reserved[6];
 };
 
 #define XFRM_XDP_MD_MAGIC	0x78667264
@@ -67,7 +69,7 @@ static_assert(sizeof(struct xfrm_xdp_md) == 64);
  * @protocol: IPPROTO_TCP, IPPROTO_UDP or IPPROTO_ICMP (echo only)
  * @dscp: the TOS octet without its ECN bits; routes, policies and queues may
  *	depend on it
- * @reserved: zero
+ * @vlan_tci: IEEE 802.1Q tag of the frame, zero without one
  */
 struct xfrm_xdp_tuple {
 	__be32	saddr;
@@ -75,7 +77,7 @@ struct xfrm_xdp_tuple {
 	__be32	ports;
 	u8	protocol;
 	u8	dscp;
-	u16	reserved;
+	__be16	vlan_tci;
 };
 
 /* One counter per outcome and per reason. xfrm_xdp_proc.c has the names and
@@ -88,6 +90,7 @@ enum xfrm_xdp_stat {
 	XFRM_XDP_OUTPUTLOST,		/* completed later, could not be sent */
 	XFRM_XDP_LOOKUP,		/* flows made by bpf_xdp_xfrm_lookup() */
 	XFRM_XDP_OFFER,			/* records turned into offers */
+	XFRM_XDP_HELD,			/* packets not offered again so soon */
 	XFRM_XDP_LEARNED,		/* offers that became flows */
 	XFRM_XDP_FLOWDEAD,		/* flows emptied by device or netns */
 
@@ -139,6 +142,7 @@ struct xfrm_xdp_geometry {
 	u16	align;
 };
 
+struct xfrm_xdp_bucket;
 struct xfrm_xdp_net;
 struct xfrm_type_xdp;
 
@@ -167,12 +171,18 @@ struct xfrm_xdp_cipher {
  * @iph: outer IPv4 header, complete but for length, id, ECN, DF and checksum
  * @id_hash: generator of the ids, the same as the stack's
  * @df: IP_DF where the outer header takes it from the inner one, else 0
+ * @vlan_tci: IEEE 802.1Q tag, or zero
+ * @link_len: length of the link layer header, with the tag
+ * @room: what all headers need in front of the inner packet
  * @ecn: false where the state asks for XFRM_STATE_NOECN
  */
 struct xfrm_xdp_rewrite {
 	struct iphdr	iph;
 	u32		id_hash;
 	__be16		df;
+	__be16		vlan_tci;
+	u16		link_len;
+	u16		room;
 	bool		ecn;
 };
 
@@ -189,7 +199,8 @@ struct xfrm_xdp_fwd {
 /**
  * struct xfrm_xdp_flow - a forwarded flow and all that is asked per packet
  * @dst: the bundle; NULL once device or netns have gone (an empty flow)
- * @neigh: next hop of the outer packet
+ * @neigh: next hop of the outer packet; its device is that of the route, with
+ *	a VLAN it is above @dev
  * @dev: transmitting device, valid while @dst is
  * @xnet: the netns, valid while @dst is
  * @type: callbacks for the protocol of the bundle's state
@@ -197,7 +208,7 @@ struct xfrm_xdp_fwd {
  * @iif: index of the receiving device
  * @ifindex: index of @dev
  * @dmac: destination MAC of the first packet
- * @h_proto: ETH_P_IP, beside @dmac so that both are compared at once
+ * @h_proto: ETH_P_IP, or ETH_P_8021Q for a frame with a tag
  * @tuple: selector
  * @geometry: sizes
  * @rewrite: outer headers
@@ -205,7 +216,13 @@ struct xfrm_xdp_fwd {
  * @refcnt: one for the map, one for each acquired pointer
  * @cipher: how to encrypt
  * @fl: what the stack asked XFRM for, for bpf_xdp_xfrm_lookup()
- * @node: in the netns' list, by transmitting device
+ * @if_id: the same
+ * @tunnel: xfrm interface or VTI, or NULL; valid while the flow is authorised
+ * @in_ifindex: index of the device that the stack receives on: @iif, or a VLAN
+ *	device above it
+ * @upper: packets pass devices that count them, see xfrm_xdp_upper.c
+ * @bucket: the netns' list that it is in, by the device of the route
+ * @node: in @bucket
  * @rcu: freed by RCU
  *
  * Made by the stack or by bpf_xdp_xfrm_lookup(), immutable but for being
@@ -229,8 +246,13 @@ struct xfrm_xdp_flow {
 	struct xfrm_xdp_rewrite		rewrite;
 	struct xfrm_xdp_fwd		fwd;
 
+	bool				upper;
+	int				in_ifindex;
+	struct net_device		*tunnel;
 	refcount_t			refcnt;
 	struct flowi			fl;
+	u32				if_id;
+	struct xfrm_xdp_bucket		*bucket;
 	struct hlist_node		node;
 	struct rcu_head			rcu;
 };
@@ -244,6 +266,7 @@ struct xfrm_xdp_flow {
  * @err: result of an asynchronous call
  * @len: length of the frame
  * @frame: the frame, in @page, while asynchronous
+ * @protocol: its EtherType
  * @page: memory of the packet, held while asynchronous
  * @x: state, held while asynchronous
  * @dev: transmitting device, held while asynchronous
@@ -261,6 +284,7 @@ struct xfrm_xdp_request {
 	int			err;
 	u32			len;
 	void			*frame;
+	__be16			protocol;
 	struct page		*page;
 	struct xfrm_state	*x;
 	struct net_device	*dev;
@@ -339,6 +363,10 @@ DECLARE_STATIC_KEY_FALSE(xfrm_xdp_learning);
 void __xfrm_xdp_rcv(struct sk_buff *skb, struct net *net);
 void __xfrm_xdp_forward(struct sk_buff *skb);
 void __xfrm_xdp_clear(struct sk_buff *skb);
+struct xfrm_xdp_offer *__xfrm_xdp_tunnel(struct sk_buff *skb,
+					 struct dst_entry *dst,
+					 const struct flowi *fl, u32 if_id);
+void __xfrm_xdp_tunnelled(struct sk_buff *skb, struct xfrm_xdp_offer *offer);
 void __xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev);
 void xfrm_xdp_invalidate(struct net *net);
 
@@ -371,6 +399,36 @@ static inline void xfrm_xdp_forward(struct sk_buff *skb)
 {
 	if (xfrm_xdp_offered(skb))
 		__xfrm_xdp_forward(skb);
+}
+
+/**
+ * xfrm_xdp_tunnel() - a tunnel device has found a bundle for a packet
+ * @skb: packet that was routed to the device
+ * @dst: the bundle
+ * @fl: what XFRM was asked for
+ * @if_id: the same
+ *
+ * Return: the packet's offer, now bound to @dst, for xfrm_xdp_tunnelled(); or
+ * NULL.
+ */
+static inline struct xfrm_xdp_offer *
+xfrm_xdp_tunnel(struct sk_buff *skb, struct dst_entry *dst,
+		const struct flowi *fl, u32 if_id)
+{
+	return xfrm_xdp_offered(skb) ?
+	       __xfrm_xdp_tunnel(skb, dst, fl, if_id) : NULL;
+}
+
+/**
+ * xfrm_xdp_tunnelled() - give a packet its offer back, after it was scrubbed
+ * @skb: packet
+ * @offer: from xfrm_xdp_tunnel()
+ */
+static inline void xfrm_xdp_tunnelled(struct sk_buff *skb,
+				      struct xfrm_xdp_offer *offer)
+{
+	if (offer)
+		__xfrm_xdp_tunnelled(skb, offer);
 }
 
 /**
@@ -408,6 +466,15 @@ static inline void xfrm_xdp_forget(struct sk_buff *skb)
 
 static inline void xfrm_xdp_rcv(struct sk_buff *skb, struct net *net) { }
 static inline void xfrm_xdp_forward(struct sk_buff *skb) { }
+static inline struct xfrm_xdp_offer *
+xfrm_xdp_tunnel(struct sk_buff *skb, struct dst_entry *dst,
+		const struct flowi *fl, u32 if_id)
+{
+	return NULL;
+}
+
+static inline void xfrm_xdp_tunnelled(struct sk_buff *skb,
+				      struct xfrm_xdp_offer *offer) { }
 static inline void xfrm_xdp_clear(struct sk_buff *skb) { }
 static inline void xfrm_xdp_xmit(struct sk_buff *skb,
 				 struct net_device *dev) { }

@@ -5,7 +5,7 @@
 #   both COMMAND...        ip of both twins, now
 #   apply                  what state and policies have made ready; traffic does so too
 #   state SPI KIND ARGS... one state in both twins, ARGS are those of ip xfrm
-#   policies [REQID [NET]] the three policies of a tunnel
+#   policies [REQID [NET [ARGS...]]]   those of a tunnel; ARGS are those of ip xfrm
 #   traffic COUNT          packets at random and from the table of edges
 #   one_by_one             each packet waits for what the one before set off
 #   expect_expiry          there was a message about a limit
@@ -21,13 +21,14 @@ declare -A least=(
 	[soft-packets]=45 [silence]=75 [overflow]=15 [may-wrap]=45
 	[policy-change]=25 [state-delete]=25 [rekey]=45 [route-change]=25
 	[path-mtu]=40 [firewall]=25 [conntrack]=0 [generic]=45 [burst]=30
+	[xfrm-interface]=45 [vti]=45 [vlan]=45
 )
 # burst only by name: it shows that within one poll the order is another, which is a known
 # gap (Documentation/networking/xfrm/xfrm_xdp.rst)
 scenarios=(gcm128 gcm192 gcm256 null cbc-sha256 esn noecn nopmtudisc dont-encap-dscp
 	two-states large-mtu small-mtu hard-packets hard-bytes soft-packets silence overflow
 	may-wrap policy-change state-delete rekey route-change path-mtu firewall conntrack
-	generic)
+	generic xfrm-interface vti vlan)
 
 run_gcm128()
 {
@@ -312,6 +313,50 @@ run_generic()
 		in_ns on "$XDP_XFRM" load --skb-mode lan0
 	fi
 	state 0x1171 gcm128
+	policies
+	traffic "$packets"
+}
+
+run_xfrm-interface()
+{
+	changed=yes
+	later link add xfrm0 type xfrm if_id 7
+	later link set xfrm0 up
+	later route replace 10.2.0.0/24 dev xfrm0
+	state 0x11b1 gcm128 if_id 7
+	policies 1 10.2.0.0/24 if_id 7
+	traffic $((packets / 2))
+	state 0x11b2 gcm256 if_id 7
+	both xfrm state delete src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x11b1
+	traffic $((packets / 4))
+	both link set xfrm0 mtu 1300
+	traffic $((packets / 4))
+}
+
+run_vti()
+{
+	changed=yes
+	later link add vti1 type vti local 192.0.2.1 remote 192.0.2.2 key 9
+	later link set vti1 up
+	later route replace 10.2.0.0/24 dev vti1
+	state 0x11c1 gcm128
+	policies 1 10.2.0.0/24 mark 9
+	traffic $((packets / 2))
+	state 0x11c2 cbc-sha256
+	both xfrm state delete src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x11c1
+	traffic $((packets / 2))
+}
+
+run_vlan()
+{
+	changed=yes
+	later addr flush dev wan0
+	later link add link wan0 name wan0.5 type vlan id 5 egress-qos-map 0:2 2:3 4:5 6:7
+	later link set wan0.5 up
+	later addr add 192.0.2.1/24 dev wan0.5
+	later neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev wan0.5 nud permanent
+	later route replace 10.2.0.0/24 via 192.0.2.2
+	state 0x11d1 gcm128
 	policies
 	traffic "$packets"
 }

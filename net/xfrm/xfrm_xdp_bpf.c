@@ -9,6 +9,7 @@
 #include <linux/bpf_verifier.h>
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
+#include <linux/if_vlan.h>
 #include <linux/nsproxy.h>
 #include <net/dst.h>
 #include <net/neighbour.h>
@@ -55,13 +56,26 @@ enum {
 static int xfrm_xdp_packet_tuple(const struct xdp_buff *xdp,
 				 struct xfrm_xdp_tuple *tuple)
 {
-	const struct ethhdr *eth = xdp->data;
+	const struct vlan_ethhdr *veth = xdp->data;
+	const void *network = xdp->data + ETH_HLEN;
+	__be16 tci = 0;
+	int err;
 
-	if ((void *)(eth + 1) + sizeof(struct iphdr) > xdp->data_end ||
-	    eth->h_proto != htons(ETH_P_IP))
+	if ((void *)(veth + 1) > xdp->data_end)
 		return -EPROTO;
 
-	return xfrm_xdp_parse(eth + 1, xdp->data_end, tuple);
+	if (veth->h_vlan_proto == htons(ETH_P_8021Q)) {
+		tci = veth->h_vlan_TCI;
+		network += VLAN_HLEN;
+		if (!tci || veth->h_vlan_encapsulated_proto != htons(ETH_P_IP))
+			return -EPROTO;
+	} else if (veth->h_vlan_proto != htons(ETH_P_IP)) {
+		return -EPROTO;
+	}
+
+	err = xfrm_xdp_parse(network, xdp->data_end, tuple);
+	tuple->vlan_tci = tci;
+	return err;
 }
 
 /* Make a flow of what XFRM answered; @learned: on behalf of the stack, whose
@@ -71,10 +85,10 @@ static struct xfrm_xdp_flow *
 xfrm_xdp_lookup_flow(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 		     const struct xfrm_xdp_origin *origin, bool learned)
 {
-	const struct net_device *dev;
 	struct xfrm_xdp_flow *flow;
 	struct neighbour *neigh;
 	enum xfrm_xdp_stat why;
+	struct net_device *dev;
 
 	if (IS_ERR(dst))
 		/* XFRM says so while larval states drop. */
@@ -101,8 +115,8 @@ xfrm_xdp_lookup_flow(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 		neigh_hh_init(neigh);
 
 	dev = xfrm_dst_path(dst)->dev;
-	why = learned ? xfrm_xdp_bypass_check(xnet->net, origin->iif, dev) :
-			xfrm_xdp_device_check(xnet->net, origin->iif, dev);
+	why = learned ? xfrm_xdp_bypass_check(xnet->net, origin, dev) :
+			xfrm_xdp_device_check(xnet->net, origin, dev);
 	if (!why)
 		flow = xfrm_xdp_flow_create(xnet, dst, neigh, origin, &why);
 out:
@@ -119,6 +133,23 @@ out:
 	default:
 		return ERR_PTR(-EOPNOTSUPP);
 	}
+}
+
+/* Is the answer one that the devices on the way would accept? */
+static bool xfrm_xdp_same_way(const struct dst_entry *dst,
+			      const struct xfrm_xdp_flow *old)
+{
+	const struct xfrm_state *x = dst->xfrm;
+
+	/* A tag has its priority from the device that it was learned on. */
+	if (old->rewrite.vlan_tci && xfrm_dst_path(dst)->dev != old->neigh->dev)
+		return false;
+
+	/* as xfrmi_xmit2() and vti_state_check() ask */
+	return !old->tunnel ||
+	       (x && x->if_id == old->if_id &&
+		x->id.daddr.a4 == old->rewrite.iph.daddr &&
+		x->props.saddr.a4 == old->rewrite.iph.saddr);
 }
 
 /* The same question again that the stack asked for the first packet. */
@@ -145,6 +176,10 @@ xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 
 	origin.tuple = old->tuple;
 	origin.iif = old->iif;
+	origin.in_ifindex = old->in_ifindex;
+	origin.tunnel_ifindex = old->tunnel ? old->tunnel->ifindex : 0;
+	origin.vlan_tci = old->rewrite.vlan_tci;
+	origin.if_id = old->if_id;
 	origin.genid = old->genid;
 	origin.fl = old->fl;
 	origin.fl.flowi_flags |= FLOWI_FLAG_UNCOUNTED;
@@ -152,7 +187,12 @@ xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	ether_addr_copy(origin.dmac, old->dmac);
 
 	dst_hold(route);
-	dst = xfrm_lookup_with_ifid(xnet->net, route, &origin.fl, NULL, 0, 0);
+	dst = xfrm_lookup_with_ifid(xnet->net, route, &origin.fl, NULL, 0,
+				    origin.if_id);
+	if (!IS_ERR(dst) && !xfrm_xdp_same_way(dst, old)) {
+		dst_release(dst);
+		return ERR_PTR(-ESTALE);
+	}
 	return xfrm_xdp_lookup_flow(xnet, dst, &origin, true);
 }
 
@@ -163,6 +203,8 @@ xfrm_xdp_lookup_new(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	const struct ethhdr *eth = xdp->data;
 	struct xfrm_xdp_origin origin = {};
 	struct flowi4 *fl4 = &origin.fl.u.ip4;
+	const struct net_device *in;
+	struct net_device *path;
 	struct dst_entry *dst;
 	struct rtable *rt;
 	int err;
@@ -172,6 +214,13 @@ xfrm_xdp_lookup_new(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 		return ERR_PTR(err);
 
 	origin.iif = xdp->rxq->dev->ifindex;
+	origin.in_ifindex = origin.iif;
+	if (origin.tuple.vlan_tci) {
+		in = xfrm_xdp_vlan_in(xdp->rxq->dev, origin.tuple.vlan_tci);
+		if (!in)
+			return ERR_PTR(-EPROTO);
+		origin.in_ifindex = in->ifindex;
+	}
 	origin.genid = atomic_read(&xnet->genid);
 	ether_addr_copy(origin.dmac, eth->h_dest);
 
@@ -200,6 +249,12 @@ xfrm_xdp_lookup_new(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	fl4->flowi4_oif = rt->dst.dev->ifindex;
 	dst = xfrm_lookup_with_ifid(xnet->net, &rt->dst, &origin.fl, NULL, 0,
 				    if_id);
+	if (!IS_ERR(dst)) {
+		path = xfrm_dst_path(dst)->dev;
+		if (path != xfrm_xdp_real_dev(path))
+			origin.vlan_tci =
+				xfrm_xdp_vlan_tci(path, origin.tuple.dscp);
+	}
 	return xfrm_xdp_lookup_flow(xnet, dst, &origin, false);
 }
 
@@ -221,6 +276,7 @@ __bpf_kfunc_start_defs();
  * 0, or
  *   -EINVAL     - the key is empty or too long
  *   -ESRCH      - nobody takes flows in this netns
+ *   -EAGAIN     - this flow was offered within the last second, and not learned
  *   -EPROTO     - not an IPv4 packet that XDP forwards
  *   -EOPNOTSUPP - this device has no metadata
  *   -ENOSPC     - no room for the record
@@ -251,12 +307,18 @@ __bpf_kfunc int bpf_xdp_xfrm_offer(struct xdp_md *ctx, const void *key,
 	if ((void *)md < xdp->data_hard_start + sizeof(struct xdp_frame))
 		return -ENOSPC;
 
+	if (xfrm_xdp_hold(xnet, dev->ifindex, &tuple)) {
+		xfrm_xdp_count(xnet, XFRM_XDP_HELD);
+		return -EAGAIN;
+	}
+
 	/* The key may lie where the record goes. */
 	memcpy(record_key, key, key__sz);
 	memcpy(md->key, record_key, sizeof(md->key));
 	md->magic = XFRM_XDP_MD_MAGIC;
 	md->ifindex = dev->ifindex;
-	md->reserved = 0;
+	md->vlan_tci = tuple.vlan_tci;
+	memset(md->reserved, 0, sizeof(md->reserved));
 	md->mac = xfrm_xdp_md_mac(xnet, md->ifindex, md->key, &tuple);
 	xdp->data_meta = md;
 	return 0;
@@ -403,9 +465,13 @@ static int xfrm_xdp_ops_reg(void *kdata, struct bpf_link *link)
 {
 	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(current->nsproxy->net_ns);
 	struct xfrm_xdp_ops *ops = kdata;
-	int err = 0;
+	int err;
 
 	mutex_lock(&xfrm_xdp_ops_mutex);
+	err = xfrm_xdp_hold_init(xnet);
+	if (err)
+		goto unlock;
+
 	/* One program a netns, and one netns a program. */
 	if (rcu_access_pointer(xnet->ops) || ops->xnet) {
 		err = -EBUSY;

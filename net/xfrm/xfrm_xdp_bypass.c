@@ -24,20 +24,25 @@ static bool xfrm_xdp_rx_ok(const struct net_device *dev)
 	    !dev->xdp_marks_vlan && !rcu_access_pointer(dev->xdp_prog))
 		return false;
 
-	/* Bridge, bond, macvlan ... and VRF decide for themselves. */
-	return dev->type == ARPHRD_ETHER &&
-	       !rcu_access_pointer(dev->rx_handler) &&
-	       !netif_is_l3_slave(dev);
+	return dev->type == ARPHRD_ETHER;
 }
 
-/* Is a frame that XDP sends on @dev what the stack would have put there? */
+/* Bridge, bond, macvlan ... and VRF decide for themselves. */
+static bool xfrm_xdp_in_ok(const struct net_device *dev)
+{
+	return !rcu_access_pointer(dev->rx_handler) && !netif_is_l3_slave(dev);
+}
+
+/* Is a frame that XDP sends on @dev what the stack would have put there? A bond
+ * or bridge would choose once more: nothing may be below it.
+ */
 static bool xfrm_xdp_tx_ok(const struct net_device *dev,
 			   const struct net_device *in)
 {
 	return xfrm_xdp_can_send(dev, in) &&
 	       dev->type == ARPHRD_ETHER &&
 	       dev->hard_header_len == ETH_HLEN &&
-	       !netif_is_l3_slave(dev);
+	       list_empty(&dev->adj_list.lower);
 }
 
 static bool xfrm_xdp_netfilter_ok(const struct net *net)
@@ -130,70 +135,99 @@ static bool xfrm_xdp_queues_ok(const struct net_device *dev)
 /**
  * xfrm_xdp_device_check() - can packets go from one device to the other by XDP?
  * @net: netns
- * @iif: index of the receiving device
- * @dev: transmitting device
+ * @origin: the first packet: devices that it came in on
+ * @dev: device of its route
  *
  * Under RCU.
  *
  * Return: 0, or XFRM_XDP_NODEVICE.
  */
-enum xfrm_xdp_stat xfrm_xdp_device_check(const struct net *net, int iif,
-					 const struct net_device *dev)
+enum xfrm_xdp_stat xfrm_xdp_device_check(const struct net *net,
+					 const struct xfrm_xdp_origin *origin,
+					 struct net_device *dev)
 {
-	const struct net_device *in;
+	const struct net_device *real = xfrm_xdp_real_dev(dev);
+	const struct net_device *in, *upper;
 
-	in = dev_get_by_index_rcu((struct net *)net, iif);
-	if (!in || !xfrm_xdp_rx_ok(in) || !xfrm_xdp_tx_ok(dev, in))
+	in = dev_get_by_index_rcu((struct net *)net, origin->iif);
+	if (!in || !xfrm_xdp_rx_ok(in) || !xfrm_xdp_in_ok(in))
+		return XFRM_XDP_NODEVICE;
+
+	upper = dev_get_by_index_rcu((struct net *)net, origin->in_ifindex);
+	if (!upper || (upper != in && (!xfrm_xdp_vlan_ok(upper) ||
+				       !xfrm_xdp_in_ok(upper))))
+		return XFRM_XDP_NODEVICE;
+
+	if (!xfrm_xdp_tx_ok(real, in) || !net_eq(dev_net(real), net) ||
+	    (dev != real && !xfrm_xdp_vlan_ok(dev)) || netif_is_l3_slave(dev))
 		return XFRM_XDP_NODEVICE;
 
 	return 0;
 }
 
+static bool xfrm_xdp_egress_ok(const struct net_device *dev)
+{
+	return dev && xfrm_xdp_no_egress(dev) && xfrm_xdp_queues_ok(dev);
+}
+
 /**
  * xfrm_xdp_tc_check() - is there no tc between two devices that XDP would skip?
  * @net: netns
- * @iif: index of the receiving device
- * @dev: transmitting device
+ * @origin: the first packet: devices that it came in on, and its tunnel device
+ * @dev: device of its route
  *
  * Under RCU.
  *
  * Return: 0, or XFRM_XDP_NOTC.
  */
-enum xfrm_xdp_stat xfrm_xdp_tc_check(const struct net *net, int iif,
-				     const struct net_device *dev)
+enum xfrm_xdp_stat xfrm_xdp_tc_check(const struct net *net,
+				     const struct xfrm_xdp_origin *origin,
+				     struct net_device *dev)
 {
-	const struct net_device *in;
+	const struct net_device *in, *upper, *tunnel, *real;
 
-	in = dev_get_by_index_rcu((struct net *)net, iif);
-	if (!in || !xfrm_xdp_no_ingress(in) || !xfrm_xdp_no_egress(dev) ||
-	    !xfrm_xdp_queues_ok(dev))
+	in = dev_get_by_index_rcu((struct net *)net, origin->iif);
+	upper = dev_get_by_index_rcu((struct net *)net, origin->in_ifindex);
+	if (!in || !xfrm_xdp_no_ingress(in) ||
+	    !upper || !xfrm_xdp_no_ingress(upper))
 		return XFRM_XDP_NOTC;
 
-	return 0;
+	real = xfrm_xdp_real_dev(dev);
+	if (!xfrm_xdp_egress_ok(dev) ||
+	    (real != dev && !xfrm_xdp_egress_ok(real)))
+		return XFRM_XDP_NOTC;
+
+	if (!origin->tunnel_ifindex)
+		return 0;
+
+	tunnel = dev_get_by_index_rcu((struct net *)net,
+				      origin->tunnel_ifindex);
+	return xfrm_xdp_egress_ok(tunnel) ? 0 : XFRM_XDP_NOTC;
 }
 
 /**
  * xfrm_xdp_bypass_check() - may packets go from one device to the other by XDP?
  * @net: netns
- * @iif: index of the receiving device
- * @dev: transmitting device
+ * @origin: the first packet: devices that it came in on, and its tunnel device
+ * @dev: device of its route
  *
  * Under RCU.
  *
  * Return: 0, or the reason why not: XFRM_XDP_NODEVICE, XFRM_XDP_NOFILTER,
  * XFRM_XDP_NOTC.
  */
-enum xfrm_xdp_stat xfrm_xdp_bypass_check(const struct net *net, int iif,
-					 const struct net_device *dev)
+enum xfrm_xdp_stat xfrm_xdp_bypass_check(const struct net *net,
+					 const struct xfrm_xdp_origin *origin,
+					 struct net_device *dev)
 {
 	enum xfrm_xdp_stat why;
 
-	why = xfrm_xdp_device_check(net, iif, dev);
+	why = xfrm_xdp_device_check(net, origin, dev);
 	if (why)
 		return why;
 
 	if (!xfrm_xdp_netfilter_ok(net))
 		return XFRM_XDP_NOFILTER;
 
-	return xfrm_xdp_tc_check(net, iif, dev);
+	return xfrm_xdp_tc_check(net, origin, dev);
 }

@@ -3,10 +3,12 @@
  *
  * A flow lives in a BPF map, as long as its programs like. It must not keep a
  * device or a netns from going, so all flows are also on lists of the kernel's
- * own, by transmitting device: when the device or the netns goes, the flows
- * are emptied, and what stays in the map is a shell that passes every packet.
+ * own, by the device of their route: when the device or the netns goes, the
+ * flows are emptied, and what stays in the map is a shell that passes every
+ * packet.
  */
 
+#include <linux/if_vlan.h>
 #include <linux/netdevice.h>
 #include <linux/random.h>
 #include <linux/rtnetlink.h>
@@ -16,6 +18,8 @@
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/xfrm_xdp.h>
+
+static struct kmem_cache *xfrm_xdp_flow_cache __ro_after_init;
 
 static unsigned int xfrm_xdp_net_id __read_mostly;
 
@@ -46,10 +50,11 @@ void xfrm_xdp_invalidate(struct net *net)
 }
 EXPORT_SYMBOL_GPL(xfrm_xdp_invalidate);
 
+/* By the device that the neighbour of a flow holds. */
 static struct xfrm_xdp_bucket *xfrm_xdp_bucket(struct xfrm_xdp_net *xnet,
-					       int ifindex)
+					       const struct net_device *dev)
 {
-	return &xnet->bucket[ifindex % XFRM_XDP_FLOW_BUCKETS];
+	return &xnet->bucket[dev->ifindex % XFRM_XDP_FLOW_BUCKETS];
 }
 
 /* Take back all that the flow refers to. Readers may still be looking at it:
@@ -75,7 +80,7 @@ static void xfrm_xdp_flow_free_rcu(struct rcu_head *rcu)
 
 	/* The netns waits for us in its exit, so while dst is there xnet is. */
 	if (READ_ONCE(flow->dst)) {
-		bucket = xfrm_xdp_bucket(flow->xnet, flow->ifindex);
+		bucket = flow->bucket;
 		spin_lock_bh(&bucket->lock);
 		if (flow->dst)
 			xfrm_xdp_flow_empty(flow);
@@ -83,7 +88,7 @@ static void xfrm_xdp_flow_free_rcu(struct rcu_head *rcu)
 	}
 
 	xfrm_put_type_xdp(flow->type);
-	kfree(flow);
+	kmem_cache_free(xfrm_xdp_flow_cache, flow);
 }
 
 /**
@@ -112,7 +117,7 @@ static bool xfrm_xdp_state_ok(const struct xfrm_state *x)
 }
 
 static void xfrm_xdp_rewrite_init(struct xfrm_xdp_flow *flow,
-				  const struct xfrm_state *x)
+				  const struct xfrm_state *x, __be16 vlan_tci)
 {
 	struct xfrm_xdp_rewrite *rewrite = &flow->rewrite;
 	struct iphdr *iph = &rewrite->iph;
@@ -128,6 +133,41 @@ static void xfrm_xdp_rewrite_init(struct xfrm_xdp_flow *flow,
 	rewrite->id_hash = ip_idents_hash(flow->xnet->net, iph);
 	rewrite->ecn = !(x->props.flags & XFRM_STATE_NOECN);
 	rewrite->df = x->props.flags & XFRM_STATE_NOPMTUDISC ? 0 : htons(IP_DF);
+
+	rewrite->vlan_tci = vlan_tci;
+	rewrite->link_len = vlan_tci ? VLAN_ETH_HLEN : ETH_HLEN;
+	/* a cached header is copied with the padding in front of it */
+	rewrite->room = flow->geometry.head +
+			(vlan_tci ? VLAN_ETH_HLEN : HH_DATA_MOD);
+}
+
+/* Take the devices that a packet passes, from the first packet. Their pointers
+ * are good for as long as the flow is authorised.
+ */
+static bool xfrm_xdp_flow_devices(struct xfrm_xdp_flow *flow,
+				  struct net_device *dev,
+				  const struct xfrm_xdp_origin *origin)
+{
+	flow->dev = xfrm_xdp_real_dev(dev);
+	flow->ifindex = flow->dev->ifindex;
+	flow->iif = origin->iif;
+	flow->in_ifindex = origin->in_ifindex;
+	flow->h_proto = htons(origin->tuple.vlan_tci ? ETH_P_8021Q : ETH_P_IP);
+
+	if (flow->dev == dev ? origin->vlan_tci :
+			       !xfrm_xdp_vlan_is(dev, origin->vlan_tci))
+		return false;
+
+	if (origin->tunnel_ifindex) {
+		flow->tunnel = dev_get_by_index_rcu(flow->xnet->net,
+						    origin->tunnel_ifindex);
+		if (!flow->tunnel)
+			return false;
+	}
+
+	flow->upper = flow->tunnel || origin->tuple.vlan_tci ||
+		      origin->vlan_tci;
+	return true;
 }
 
 /**
@@ -138,8 +178,8 @@ static void xfrm_xdp_rewrite_init(struct xfrm_xdp_flow *flow,
  * @origin: the first packet
  * @why: set when there is no flow: XFRM_XDP_NO*
  *
- * Takes its own references to @dst, @neigh and @origin's policies. The caller has asked
- * xfrm_xdp_bypass_check(), as far as it has to. Under RCU, BH off.
+ * Takes its own references to @dst, @neigh and @origin's policies. The caller
+ * has asked xfrm_xdp_bypass_check(), as far as it has to. Under RCU, BH off.
  *
  * Return: a flow with one reference, or NULL.
  */
@@ -168,12 +208,15 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	}
 
 	dev = xfrm_dst_path(dst)->dev;
-	if (neigh->dev != dev || !READ_ONCE(neigh->hh.hh_len)) {
+	/* VLAN devices have no header cache. */
+	if (neigh->dev != dev ||
+	    (xfrm_xdp_real_dev(dev) == dev && !READ_ONCE(neigh->hh.hh_len))) {
 		*why = XFRM_XDP_NONEIGH;
 		return NULL;
 	}
 
-	flow = kzalloc(sizeof(*flow), GFP_ATOMIC | __GFP_NOWARN);
+	flow = kmem_cache_zalloc(xfrm_xdp_flow_cache,
+				 GFP_ATOMIC | __GFP_NOWARN);
 	if (!flow) {
 		*why = XFRM_XDP_NOMEMORY;
 		return NULL;
@@ -188,22 +231,22 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 
 	refcount_set(&flow->refcnt, 1);
 	flow->xnet = xnet;
-	flow->dev = dev;
-	flow->ifindex = dev->ifindex;
 	flow->neigh = neigh;
 	flow->dst = dst;
 	flow->genid = origin->genid;
-	flow->iif = origin->iif;
 	flow->tuple = origin->tuple;
 	flow->fl = origin->fl;
-	flow->h_proto = htons(ETH_P_IP);
+	flow->if_id = origin->if_id;
 	ether_addr_copy(flow->dmac, origin->dmac);
-	xfrm_xdp_rewrite_init(flow, x);
+	xfrm_xdp_rewrite_init(flow, x, origin->vlan_tci);
+
+	*why = XFRM_XDP_NODEVICE;
+	if (!xfrm_xdp_flow_devices(flow, dev, origin))
+		goto put_type;
 
 	/* Whoever empties the flows of dev or net first marks them so, and
 	 * waits for RCU: either we see the mark, or he sees the flow.
 	 */
-	*why = XFRM_XDP_NODEVICE;
 	if (READ_ONCE(xnet->dead) || READ_ONCE(dev->reg_state) != NETREG_REGISTERED)
 		goto put_type;
 
@@ -213,7 +256,8 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 
 	dst_hold(dst);
 	neigh_hold(neigh);
-	bucket = xfrm_xdp_bucket(xnet, flow->ifindex);
+	bucket = xfrm_xdp_bucket(xnet, dev);
+	flow->bucket = bucket;
 	spin_lock_bh(&bucket->lock);
 	hlist_add_head(&flow->node, &bucket->flows);
 	spin_unlock_bh(&bucket->lock);
@@ -223,7 +267,7 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 put_type:
 	xfrm_put_type_xdp(flow->type);
 free:
-	kfree(flow);
+	kmem_cache_free(xfrm_xdp_flow_cache, flow);
 	return NULL;
 }
 
@@ -237,13 +281,20 @@ static void xfrm_xdp_bucket_empty(struct xfrm_xdp_net *xnet,
 
 	spin_lock_bh(&bucket->lock);
 	hlist_for_each_entry_safe(flow, tmp, &bucket->flows, node) {
-		if (dev && flow->dev != dev)
+		if (dev && flow->neigh->dev != dev)
 			continue;
 		trace_xfrm_xdp_flow_dead(flow);
 		xfrm_xdp_flow_empty(flow);
 		xfrm_xdp_count(xnet, XFRM_XDP_FLOWDEAD);
 	}
 	spin_unlock_bh(&bucket->lock);
+}
+
+/* A tunnel device, or one that is above or below another. */
+static bool xfrm_xdp_dev_stacked(const struct net_device *dev)
+{
+	return xfrm_xdp_is_tunnel(dev) || !list_empty(&dev->adj_list.upper) ||
+	       !list_empty(&dev->adj_list.lower);
 }
 
 static int xfrm_xdp_netdev_event(struct notifier_block *nb, unsigned long event,
@@ -254,10 +305,13 @@ static int xfrm_xdp_netdev_event(struct notifier_block *nb, unsigned long event,
 
 	switch (event) {
 	case NETDEV_UNREGISTER:
-		xfrm_xdp_bucket_empty(xnet, xfrm_xdp_bucket(xnet, dev->ifindex),
-				      dev);
+		xfrm_xdp_bucket_empty(xnet, xfrm_xdp_bucket(xnet, dev), dev);
+		/* Flows over VLAN and tunnel devices know more than one. */
+		if (xfrm_xdp_dev_stacked(dev))
+			xfrm_xdp_invalidate(dev_net(dev));
 		break;
 	case NETDEV_UP:
+	case NETDEV_CHANGE:
 	case NETDEV_CHANGEADDR:
 	case NETDEV_CHANGEUPPER:
 	case NETDEV_FEAT_CHANGE:
@@ -321,6 +375,7 @@ static void __net_exit xfrm_xdp_net_exit_batch(struct list_head *exit_list)
 
 	list_for_each_entry(net, exit_list, exit_list) {
 		xfrm_xdp_proc_fini(net);
+		xfrm_xdp_hold_fini(xfrm_xdp_pernet(net));
 		free_percpu(xfrm_xdp_pernet(net)->mib);
 	}
 }
@@ -337,6 +392,8 @@ static int __init xfrm_xdp_init(void)
 {
 	int err;
 
+	xfrm_xdp_flow_cache = KMEM_CACHE(xfrm_xdp_flow,
+					 SLAB_HWCACHE_ALIGN | SLAB_PANIC);
 	err = register_pernet_subsys(&xfrm_xdp_net_ops);
 	if (err)
 		return err;

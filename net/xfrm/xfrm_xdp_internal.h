@@ -15,7 +15,7 @@
 #define XFRM_XDP_FLOW_BUCKETS	64
 
 /**
- * struct xfrm_xdp_bucket - flows by transmitting device
+ * struct xfrm_xdp_bucket - flows by the device of their route
  * @lock: protects @flows and the emptying of the flows in it
  * @flows: flows, linked by their node
  */
@@ -31,6 +31,7 @@ struct xfrm_xdp_bucket {
  * @mib: counters
  * @net: the netns
  * @ops: the program that takes the flows
+ * @hold: flows not to be offered, there before @ops
  * @secret: key of the records' siphash
  * @bucket: all flows that are not empty
  */
@@ -40,6 +41,7 @@ struct xfrm_xdp_net {
 	unsigned long __percpu		*mib;
 	struct net			*net;
 	struct xfrm_xdp_ops __rcu	*ops;
+	struct xfrm_xdp_hold		*hold;
 	siphash_key_t			secret;
 	struct xfrm_xdp_bucket		bucket[XFRM_XDP_FLOW_BUCKETS];
 };
@@ -64,16 +66,24 @@ static inline bool xfrm_xdp_can_send(const struct net_device *dev,
  * struct xfrm_xdp_origin - what a flow inherits from its first packet
  * @tuple: selector
  * @iif: index of the receiving device
+ * @in_ifindex: index of the device that the stack received it on
+ * @tunnel_ifindex: index of the tunnel device it was routed to, or 0
  * @genid: generation in which the packet was authorised
  * @dmac: destination MAC
- * @fl: what the stack asked XFRM for
+ * @vlan_tci: tag it was sent with, or 0
+ * @if_id: what the stack asked XFRM for
+ * @fl: the same
  * @fwd: policies that let it be forwarded
  */
 struct xfrm_xdp_origin {
 	struct xfrm_xdp_tuple	tuple;
 	int			iif;
+	int			in_ifindex;
+	int			tunnel_ifindex;
 	u32			genid;
 	u8			dmac[ETH_ALEN];
+	__be16			vlan_tci;
+	u32			if_id;
 	struct flowi		fl;
 	struct xfrm_xdp_fwd	fwd;
 };
@@ -100,18 +110,41 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 		     enum xfrm_xdp_stat *why);
 void xfrm_xdp_flow_put(struct xfrm_xdp_flow *flow);
 
-enum xfrm_xdp_stat xfrm_xdp_device_check(const struct net *net, int iif,
-					 const struct net_device *dev);
-enum xfrm_xdp_stat xfrm_xdp_tc_check(const struct net *net, int iif,
-				     const struct net_device *dev);
-enum xfrm_xdp_stat xfrm_xdp_bypass_check(const struct net *net, int iif,
-					 const struct net_device *dev);
+enum xfrm_xdp_stat xfrm_xdp_device_check(const struct net *net,
+					 const struct xfrm_xdp_origin *origin,
+					 struct net_device *dev);
+enum xfrm_xdp_stat xfrm_xdp_tc_check(const struct net *net,
+				     const struct xfrm_xdp_origin *origin,
+				     struct net_device *dev);
+enum xfrm_xdp_stat xfrm_xdp_bypass_check(const struct net *net,
+					 const struct xfrm_xdp_origin *origin,
+					 struct net_device *dev);
+
+bool xfrm_xdp_is_tunnel(const struct net_device *dev);
+struct net_device *xfrm_xdp_real_dev(struct net_device *dev);
+bool xfrm_xdp_vlan_ok(const struct net_device *dev);
+bool xfrm_xdp_vlan_is(const struct net_device *dev, __be16 tci);
+const struct net_device *xfrm_xdp_vlan_in(struct net_device *in, __be16 tci);
+__be16 xfrm_xdp_vlan_tci(struct net_device *dev, u8 tos);
+void xfrm_xdp_vlan_header(const struct xfrm_xdp_flow *flow, void *network);
+void xfrm_xdp_upper_count_in(const struct xfrm_xdp_flow *flow,
+			     struct net_device *in, u32 len);
+void xfrm_xdp_upper_count_out(const struct xfrm_xdp_flow *flow, u32 len,
+			      u32 out_len);
+
+bool xfrm_xdp_hold(const struct xfrm_xdp_net *xnet, int ifindex,
+		   const struct xfrm_xdp_tuple *tuple);
+void xfrm_xdp_unhold(const struct xfrm_xdp_net *xnet, int ifindex,
+		     const struct xfrm_xdp_tuple *tuple);
+int xfrm_xdp_hold_init(struct xfrm_xdp_net *xnet);
+void xfrm_xdp_hold_fini(struct xfrm_xdp_net *xnet);
 
 int xfrm_xdp_parse(const void *network, const void *end,
 		   struct xfrm_xdp_tuple *tuple);
 void xfrm_xdp_outer_iph(struct iphdr *top, const struct iphdr *iph,
 			const struct xfrm_xdp_flow *flow,
 			const struct dst_entry *dst, u32 len);
+void xfrm_xdp_link_header(const struct xfrm_xdp_flow *flow, void *network);
 u32 xfrm_xdp_trailer_len(const struct xfrm_xdp_geometry *geometry, u32 len);
 int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow);
 

@@ -8,6 +8,7 @@
  */
 
 #include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
 #include <linux/llist.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -18,15 +19,26 @@
 
 #include "xfrm_xdp_internal.h"
 
-/* Ethernet, IPv4 and ESP header. */
-#define XFRM_XDP_WIRE_LEN \
-	(ETH_HLEN + sizeof(struct iphdr) + sizeof(struct ip_esp_hdr))
-
 enum {
 	XFRM_XDP_OFFER_BOUND,		/* to a dst, in ip_forward() */
+	XFRM_XDP_OFFER_TUNNEL,		/* to another one, by a tunnel device */
 	XFRM_XDP_OFFER_CLEAR,		/* unchanged, in xfrm_output() */
 	XFRM_XDP_OFFER_TAKEN,		/* in xmit_one(), by one skb */
 	XFRM_XDP_OFFER_REFUSED,		/* for all clones of the skb */
+};
+
+/**
+ * struct xfrm_xdp_wire - the begin of a frame that was sent
+ * @link: Ethernet header, with the tag that the device may insert
+ * @link_len: its length
+ * @iph: outer IP header
+ * @esph: ESP header
+ */
+struct xfrm_xdp_wire {
+	u8			link[VLAN_ETH_HLEN];
+	u8			link_len;
+	struct iphdr		iph;
+	struct ip_esp_hdr	esph;
 };
 
 /**
@@ -34,11 +46,11 @@ enum {
  * @refcnt: one for each skb extension, one while being learned
  * @flags: XFRM_XDP_OFFER_*
  * @xnet: netns
- * @dst: bundle, once bound
+ * @dst: once bound: bundle, or route to a tunnel device
  * @origin: the packet, for the flow
  * @iph: IP header as XDP saw it
  * @md: the record
- * @wire: the frame sent, from the Ethernet to the ESP header
+ * @wire: the frame sent
  * @node: in the list of offers to be learned
  */
 struct xfrm_xdp_offer {
@@ -49,7 +61,7 @@ struct xfrm_xdp_offer {
 	struct xfrm_xdp_origin	origin;
 	struct iphdr		iph;
 	struct xfrm_xdp_md	md;
-	u8			wire[XFRM_XDP_WIRE_LEN];
+	struct xfrm_xdp_wire	wire;
 	struct llist_node	node;
 };
 
@@ -132,6 +144,33 @@ u64 xfrm_xdp_md_mac(const struct xfrm_xdp_net *xnet, u32 ifindex, const u8 *key,
 	return siphash(&input, sizeof(input), &xnet->secret);
 }
 
+/* Did the stack receive the packet on the device of the record, or on that of
+ * its VLAN?
+ */
+static bool xfrm_xdp_same_device(const struct xfrm_xdp_md *md,
+				 struct net_device *dev)
+{
+	if (!md->vlan_tci)
+		return md->ifindex == dev->ifindex;
+
+	return xfrm_xdp_vlan_is(dev, md->vlan_tci) &&
+	       md->ifindex == xfrm_xdp_real_dev(dev)->ifindex;
+}
+
+static bool xfrm_xdp_record_ok(const struct xfrm_xdp_net *xnet,
+			       const struct xfrm_xdp_md *md,
+			       struct sk_buff *skb, struct xfrm_xdp_tuple *tuple)
+{
+	if (!rcu_access_pointer(xnet->ops) || secpath_exists(skb) ||
+	    !xfrm_xdp_same_device(md, skb->dev) ||
+	    !pskb_may_pull(skb, sizeof(struct iphdr) + 8) ||
+	    xfrm_xdp_parse(ip_hdr(skb), (void *)ip_hdr(skb) + skb->len, tuple))
+		return false;
+
+	tuple->vlan_tci = md->vlan_tci;
+	return md->mac == xfrm_xdp_md_mac(xnet, md->ifindex, md->key, tuple);
+}
+
 /* The only reader of the record: whatever it says, it is gone afterwards. */
 void __xfrm_xdp_rcv(struct sk_buff *skb, struct net *net)
 {
@@ -146,12 +185,7 @@ void __xfrm_xdp_rcv(struct sk_buff *skb, struct net *net)
 		return;
 	skb_metadata_clear(skb);
 
-	if (!rcu_access_pointer(xnet->ops) ||
-	    md.ifindex != skb->dev->ifindex || secpath_exists(skb) ||
-	    !pskb_may_pull(skb, sizeof(struct iphdr) + 8) ||
-	    xfrm_xdp_parse(ip_hdr(skb), (void *)ip_hdr(skb) + skb->len,
-			   &tuple) ||
-	    md.mac != xfrm_xdp_md_mac(xnet, md.ifindex, md.key, &tuple)) {
+	if (!xfrm_xdp_record_ok(xnet, &md, skb, &tuple)) {
 		xfrm_xdp_count(xnet, XFRM_XDP_NORECORD);
 		return;
 	}
@@ -171,6 +205,7 @@ void __xfrm_xdp_rcv(struct sk_buff *skb, struct net *net)
 	offer->iph = *ip_hdr(skb);
 	offer->origin.tuple = tuple;
 	offer->origin.iif = md.ifindex;
+	offer->origin.in_ifindex = skb->dev->ifindex;
 	offer->origin.genid = atomic_read(&xnet->genid);
 	ether_addr_copy(offer->origin.dmac, eth_hdr(skb)->h_dest);
 	xfrm_xdp_count(xnet, XFRM_XDP_OFFER);
@@ -186,31 +221,38 @@ static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
 					struct sk_buff *skb)
 {
 	const struct inet_skb_parm *cb = IPCB(skb);
+	struct dst_entry *dst = skb_dst(skb);
 	const struct xfrm_dst *xdst;
 	enum xfrm_xdp_stat why;
 	int num;
 
-	if (skb->dev->ifindex != offer->origin.iif || secpath_exists(skb) ||
+	if (skb->dev->ifindex != offer->origin.in_ifindex ||
+	    secpath_exists(skb) ||
 	    cb->opt.optlen || cb->frag_max_size ||
 	    cb->flags & IPSKB_DOREDIRECT ||
 	    test_bit(XFRM_XDP_OFFER_BOUND, &offer->flags))
 		return XFRM_XDP_NOPACKET;
 
-	if (!skb_dst(skb)->xfrm)
+	if (dst->xfrm) {
+		if (xfrm_decode_session(dev_net(skb->dev), skb,
+					&offer->origin.fl, AF_INET))
+			return XFRM_XDP_NOPACKET;
+		/* XFRM was asked with the route, before there was a bundle. */
+		xdst = (const struct xfrm_dst *)dst;
+		offer->origin.fl.flowi_oif = xdst->route->dev->ifindex;
+	} else if (xfrm_xdp_is_tunnel(dst->dev) && !dst->lwtstate &&
+		   !(dst->flags & DST_XFRM_QUEUE)) {
+		/* XFRM will be asked there. */
+		offer->origin.tunnel_ifindex = dst->dev->ifindex;
+	} else {
 		return XFRM_XDP_NOPLAIN;
+	}
 
 	/* Will be asked again, but tc might copy the packet on its way. */
-	why = xfrm_xdp_tc_check(offer->xnet->net, offer->origin.iif,
-				xfrm_dst_path(skb_dst(skb))->dev);
+	why = xfrm_xdp_tc_check(offer->xnet->net, &offer->origin,
+				xfrm_dst_path(dst)->dev);
 	if (why)
 		return why;
-
-	if (xfrm_decode_session(dev_net(skb->dev), skb, &offer->origin.fl,
-				AF_INET))
-		return XFRM_XDP_NOPACKET;
-	/* XFRM was asked with the route, before there was a bundle. */
-	xdst = (const struct xfrm_dst *)skb_dst(skb);
-	offer->origin.fl.flowi_oif = xdst->route->dev->ifindex;
 
 	/* as xfrm4_policy_check() did before the route was transformed */
 	if (!(cb->flags & IPSKB_NOPOLICY)) {
@@ -220,8 +262,8 @@ static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
 		offer->origin.fwd.num = num;
 	}
 
-	dst_hold(skb_dst(skb));
-	offer->dst = skb_dst(skb);
+	dst_hold(dst);
+	offer->dst = dst;
 	set_bit(XFRM_XDP_OFFER_BOUND, &offer->flags);
 	return 0;
 }
@@ -237,6 +279,65 @@ void __xfrm_xdp_forward(struct sk_buff *skb)
 		xfrm_xdp_refuse_skb(skb, why);
 }
 
+static enum xfrm_xdp_stat
+xfrm_xdp_rebind(struct xfrm_xdp_offer *offer, const struct sk_buff *skb,
+		struct dst_entry *dst, const struct flowi *fl, u32 if_id)
+{
+	if (!test_bit(XFRM_XDP_OFFER_BOUND, &offer->flags) ||
+	    skb_dst(skb) != offer->dst ||
+	    skb->dev->ifindex != offer->origin.tunnel_ifindex ||
+	    test_and_set_bit(XFRM_XDP_OFFER_TUNNEL, &offer->flags))
+		return XFRM_XDP_NOCLEAR;
+
+	/* The packet waits until there is a state. */
+	if (!dst->xfrm)
+		return XFRM_XDP_NOPLAIN;
+
+	offer->origin.fl = *fl;
+	offer->origin.if_id = if_id;
+	dst_hold(dst);
+	dst_release(offer->dst);
+	offer->dst = dst;
+	return xfrm_xdp_tc_check(offer->xnet->net, &offer->origin,
+				 xfrm_dst_path(dst)->dev);
+}
+
+struct xfrm_xdp_offer *__xfrm_xdp_tunnel(struct sk_buff *skb,
+					 struct dst_entry *dst,
+					 const struct flowi *fl, u32 if_id)
+{
+	struct xfrm_xdp_offer *offer = xfrm_xdp_offer(skb);
+	enum xfrm_xdp_stat why;
+
+	xfrm_xdp_offer_get(offer);
+	skb_ext_del(skb, SKB_EXT_XFRM_XDP);
+
+	rcu_read_lock();
+	why = xfrm_xdp_rebind(offer, skb, dst, fl, if_id);
+	rcu_read_unlock();
+	if (!why)
+		return offer;
+
+	xfrm_xdp_refuse(offer, why);
+	xfrm_xdp_offer_put(offer);
+	return NULL;
+}
+EXPORT_SYMBOL_GPL(__xfrm_xdp_tunnel);
+
+void __xfrm_xdp_tunnelled(struct sk_buff *skb, struct xfrm_xdp_offer *offer)
+{
+	struct xfrm_xdp_ext *ext = skb_ext_add(skb, SKB_EXT_XFRM_XDP);
+
+	if (ext) {
+		ext->offer = offer;
+		return;
+	}
+
+	xfrm_xdp_refuse(offer, XFRM_XDP_NOMEMORY);
+	xfrm_xdp_offer_put(offer);
+}
+EXPORT_SYMBOL_GPL(__xfrm_xdp_tunnelled);
+
 /* Is the packet, but for its TTL, the one that XDP saw? */
 static bool xfrm_xdp_unchanged(const struct xfrm_xdp_offer *offer,
 			       struct sk_buff *skb)
@@ -248,6 +349,7 @@ static bool xfrm_xdp_unchanged(const struct xfrm_xdp_offer *offer,
 	    xfrm_xdp_parse(ip_hdr(skb), (void *)ip_hdr(skb) + skb->len, &tuple))
 		return false;
 
+	tuple.vlan_tci = offer->origin.tuple.vlan_tci;
 	iph = *ip_hdr(skb);
 	iph.check = offer->iph.check;
 	iph.ttl++;
@@ -261,10 +363,40 @@ void __xfrm_xdp_clear(struct sk_buff *skb)
 
 	/* NAT, mangling and routing after NAT all show here. */
 	if (!test_bit(XFRM_XDP_OFFER_BOUND, &offer->flags) ||
-	    skb_dst(skb) != offer->dst ||
+	    skb_dst(skb) != offer->dst || !offer->dst->xfrm ||
 	    !xfrm_xdp_unchanged(offer, skb) ||
 	    test_and_set_bit(XFRM_XDP_OFFER_CLEAR, &offer->flags))
 		xfrm_xdp_refuse_skb(skb, XFRM_XDP_NOCLEAR);
+}
+
+/* Note the frame as it will be on the wire: a device that can insert the tag
+ * does so later. False for what can't be a frame of one flow.
+ */
+static bool xfrm_xdp_note_wire(struct xfrm_xdp_wire *wire,
+			       const struct sk_buff *skb)
+{
+	struct vlan_ethhdr *veth = (struct vlan_ethhdr *)wire->link;
+	unsigned int in_frame = ETH_HLEN;
+
+	if (skb_is_gso(skb) || skb_headlen(skb) < sizeof(*wire))
+		return false;
+
+	memcpy(veth, skb->data, VLAN_ETH_HLEN);
+	wire->link_len = VLAN_ETH_HLEN;
+	if (skb_vlan_tag_present(skb)) {
+		veth->h_vlan_encapsulated_proto = veth->h_vlan_proto;
+		veth->h_vlan_proto = skb->vlan_proto;
+		veth->h_vlan_TCI = htons(skb_vlan_tag_get(skb));
+	} else if (veth->h_vlan_proto == htons(ETH_P_8021Q)) {
+		in_frame = VLAN_ETH_HLEN;
+	} else {
+		wire->link_len = ETH_HLEN;
+	}
+
+	memcpy(&wire->iph, skb->data + in_frame, sizeof(wire->iph));
+	memcpy(&wire->esph, skb->data + in_frame + sizeof(wire->iph),
+	       sizeof(wire->esph));
+	return true;
 }
 
 static void xfrm_xdp_take(struct xfrm_xdp_offer *offer,
@@ -276,17 +408,27 @@ static void xfrm_xdp_take(struct xfrm_xdp_offer *offer,
 	    test_and_set_bit(XFRM_XDP_OFFER_TAKEN, &offer->flags))
 		return;
 
-	if (skb_is_gso(skb) || skb_vlan_tag_present(skb) ||
-	    skb_headlen(skb) < XFRM_XDP_WIRE_LEN) {
+	if (!xfrm_xdp_note_wire(&offer->wire, skb)) {
 		xfrm_xdp_refuse(offer, XFRM_XDP_NOWIRE);
 		return;
 	}
 
-	memcpy(offer->wire, skb->data, XFRM_XDP_WIRE_LEN);
 	xfrm_xdp_offer_get(offer);
 	pending = this_cpu_ptr(&xfrm_xdp_pending);
 	llist_add(&offer->node, &pending->offers);
 	queue_work(system_bh_wq, &pending->work);
+}
+
+/* Does the packet of an offer go on to a device below this one? */
+static bool xfrm_xdp_below(const struct xfrm_xdp_offer *offer,
+			   struct net_device *dev)
+{
+	if (test_bit(XFRM_XDP_OFFER_CLEAR, &offer->flags))
+		return dev == xfrm_dst_path(offer->dst)->dev &&
+		       dev != xfrm_xdp_real_dev(dev);
+
+	return test_bit(XFRM_XDP_OFFER_BOUND, &offer->flags) &&
+	       dev->ifindex == offer->origin.tunnel_ifindex;
 }
 
 /* The device gets the frame; the transmit lock is held, so only take it down.
@@ -296,9 +438,12 @@ void __xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct xfrm_xdp_offer *offer = xfrm_xdp_offer(skb);
 
+	if (xfrm_xdp_below(offer, dev))
+		return;
+
 	/* Not for a copy that somebody sends elsewhere. */
 	if (test_bit(XFRM_XDP_OFFER_CLEAR, &offer->flags) &&
-	    dev == xfrm_dst_path(offer->dst)->dev)
+	    dev == xfrm_xdp_real_dev(xfrm_dst_path(offer->dst)->dev))
 		xfrm_xdp_take(offer, skb);
 	skb_ext_del(skb, SKB_EXT_XFRM_XDP);
 }
@@ -309,22 +454,21 @@ void __xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev)
 static bool xfrm_xdp_wire_equal(const struct xfrm_xdp_offer *offer,
 				const struct xfrm_xdp_flow *flow)
 {
-	const struct ethhdr *eth = (const struct ethhdr *)offer->wire;
-	struct ip_esp_hdr esph;
-	struct iphdr sent, iph;
+	const struct xfrm_xdp_wire *wire = &offer->wire;
+	u8 head[HH_DATA_ALIGN(VLAN_ETH_HLEN)];
+	struct iphdr iph;
 
-	memcpy(&sent, offer->wire + ETH_HLEN, sizeof(sent));
-	memcpy(&esph, offer->wire + ETH_HLEN + sizeof(sent), sizeof(esph));
-
+	xfrm_xdp_link_header(flow, head + sizeof(head));
 	xfrm_xdp_outer_iph(&iph, &offer->iph, flow, offer->dst,
-			   ntohs(sent.tot_len));
-	iph.id = sent.id;
-	iph.check = sent.check;
+			   ntohs(wire->iph.tot_len));
+	iph.id = wire->iph.id;
+	iph.check = wire->iph.check;
 
-	return !memcmp(eth, (u8 *)flow->neigh->hh.hh_data + HH_DATA_OFF(ETH_HLEN),
-		       ETH_HLEN) &&
-	       !memcmp(&iph, &sent, sizeof(iph)) &&
-	       esph.spi == offer->dst->xfrm->id.spi;
+	return wire->link_len == flow->rewrite.link_len &&
+	       !memcmp(wire->link, head + sizeof(head) - wire->link_len,
+		       wire->link_len) &&
+	       !memcmp(&iph, &wire->iph, sizeof(iph)) &&
+	       wire->esph.spi == offer->dst->xfrm->id.spi;
 }
 
 static enum xfrm_xdp_stat xfrm_xdp_learn(struct xfrm_xdp_offer *offer)
@@ -344,10 +488,14 @@ static enum xfrm_xdp_stat xfrm_xdp_learn(struct xfrm_xdp_offer *offer)
 	if (!dst_check(offer->dst, 0))
 		return XFRM_XDP_NOWIRE;
 
-	why = xfrm_xdp_bypass_check(xnet->net, offer->origin.iif,
+	why = xfrm_xdp_bypass_check(xnet->net, &offer->origin,
 				    xfrm_dst_path(offer->dst)->dev);
 	if (why)
 		return why;
+
+	if (offer->wire.link_len == VLAN_ETH_HLEN)
+		offer->origin.vlan_tci =
+			((struct vlan_ethhdr *)offer->wire.link)->h_vlan_TCI;
 
 	neigh = dst_neigh_lookup(xfrm_dst_path(offer->dst),
 				 &offer->dst->xfrm->id.daddr);
@@ -367,6 +515,7 @@ static enum xfrm_xdp_stat xfrm_xdp_learn(struct xfrm_xdp_offer *offer)
 	err = ops->flow_add(&offer->md, flow);
 	if (!err) {
 		xfrm_xdp_count(xnet, XFRM_XDP_LEARNED);
+		xfrm_xdp_unhold(xnet, flow->iif, &flow->tuple);
 		trace_xfrm_xdp_learn(flow);
 	}
 	xfrm_xdp_flow_put(flow);

@@ -6,7 +6,7 @@
  */
 
 #include <linux/filter.h>
-#include <linux/if_ether.h>
+#include <linux/if_vlan.h>
 #include <linux/netdevice.h>
 #include <linux/icmp.h>
 #include <net/arp.h>
@@ -17,9 +17,6 @@
 #include <trace/events/xfrm_xdp.h>
 
 #include "xfrm_xdp_internal.h"
-
-/* The padding that every header cache has in front of an Ethernet header. */
-#define XFRM_XDP_HH_PAD		(HH_DATA_MOD - ETH_HLEN)
 
 /**
  * struct xfrm_xdp_packet - what the checks found out about a packet
@@ -64,7 +61,7 @@ __xfrm_xdp_parse(const struct iphdr *iph, const void *end,
 	tuple->daddr = iph->daddr;
 	tuple->protocol = iph->protocol;
 	tuple->dscp = iph->tos & ~INET_ECN_MASK;
-	tuple->reserved = 0;
+	tuple->vlan_tci = 0;
 
 	switch (iph->protocol) {
 	case IPPROTO_UDP:
@@ -88,6 +85,8 @@ __xfrm_xdp_parse(const struct iphdr *iph, const void *end,
  * @network: IP header
  * @end: end of the readable data
  * @tuple: result
+ *
+ * The tag of the frame is the caller's.
  *
  * Return: 0, or -EPROTO for a packet that XDP does not forward: truncated, with
  * options, a fragment, or of a protocol without flows.
@@ -164,6 +163,28 @@ static __always_inline bool xfrm_xdp_neigh_ok(struct neighbour *neigh)
 	return !neigh_event_send_probe(neigh, NULL, true);
 }
 
+/* Is the frame of the flow's VLAN, and does the same device receive it? */
+static noinline enum xfrm_xdp_stat
+xfrm_xdp_check_vlan(const struct xdp_buff *xdp,
+		    const struct xfrm_xdp_flow *flow)
+{
+	const struct vlan_ethhdr *veth = xdp->data;
+	const struct net_device *dev;
+
+	if ((void *)(veth + 1) > xdp->data_end ||
+	    veth->h_vlan_encapsulated_proto != htons(ETH_P_IP))
+		return XFRM_XDP_PASSHEADER;
+
+	if (veth->h_vlan_TCI != flow->tuple.vlan_tci)
+		return XFRM_XDP_PASSSELECTOR;
+
+	dev = xfrm_xdp_vlan_in(xdp->rxq->dev, veth->h_vlan_TCI);
+	if (!dev || dev->ifindex != flow->in_ifindex)
+		return XFRM_XDP_PASSDEVICE;
+
+	return 0;
+}
+
 /* May this packet take the flow? Touches nothing. */
 static __always_inline enum xfrm_xdp_stat
 xfrm_xdp_check(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
@@ -173,6 +194,7 @@ xfrm_xdp_check(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
 	const struct net_device *dev = flow->dev;
 	const struct ethhdr *eth = xdp->data;
 	struct xfrm_xdp_tuple tuple;
+	enum xfrm_xdp_stat why;
 	struct iphdr *iph;
 	u32 mtu;
 
@@ -195,6 +217,13 @@ xfrm_xdp_check(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
 
 	if (unlikely(!ether_addr_equal(eth->h_dest, flow->dmac)))
 		return XFRM_XDP_PASSMAC;
+
+	if (unlikely(flow->tuple.vlan_tci)) {
+		why = xfrm_xdp_check_vlan(xdp, flow);
+		if (why)
+			return why;
+		iph = (void *)iph + VLAN_HLEN;
+	}
 
 	if (unlikely(__xfrm_xdp_parse(iph, xdp->data_end, &tuple)))
 		return XFRM_XDP_PASSHEADER;
@@ -231,7 +260,7 @@ xfrm_xdp_check(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
 
 	/* In front, redirecting needs a struct xdp_frame as well. */
 	pkt->tail = xfrm_xdp_trailer_len(&flow->geometry, pkt->len);
-	if (unlikely(xdp->data - flow->geometry.head - XFRM_XDP_HH_PAD <
+	if (unlikely((void *)iph - flow->rewrite.room <
 		     xdp->data_hard_start + sizeof(struct xdp_frame)))
 		return XFRM_XDP_PASSROOM;
 	if (unlikely((void *)iph + pkt->len + pkt->tail > xdp_data_hard_end(xdp)))
@@ -304,16 +333,32 @@ xfrm_xdp_policies_used(struct xfrm_policy *const *pols, int num, time64_t now)
 }
 
 /* Copy the neighbour's cached header, as neigh_hh_output() does. */
-static __always_inline void xfrm_xdp_link_header(const struct neighbour *neigh,
-						 void *network)
+static __always_inline void
+__xfrm_xdp_link_header(const struct xfrm_xdp_flow *flow, void *network)
 {
-	const struct hh_cache *hh = &neigh->hh;
+	const struct hh_cache *hh = &flow->neigh->hh;
 	unsigned int seq;
+
+	if (unlikely(flow->rewrite.vlan_tci)) {
+		xfrm_xdp_vlan_header(flow, network);
+		return;
+	}
 
 	do {
 		seq = read_seqbegin(&hh->hh_lock);
 		memcpy(network - HH_DATA_MOD, hh->hh_data, HH_DATA_MOD);
 	} while (read_seqretry(&hh->hh_lock, seq));
+}
+
+/**
+ * xfrm_xdp_link_header() - write the link layer header
+ * @flow: flow
+ * @network: where the network header begins; without a tag HH_DATA_MOD bytes
+ *	in front of it are written
+ */
+void xfrm_xdp_link_header(const struct xfrm_xdp_flow *flow, void *network)
+{
+	__xfrm_xdp_link_header(flow, network);
 }
 
 static noinline int xfrm_xdp_pass(const struct xfrm_xdp_flow *flow,
@@ -350,12 +395,12 @@ static void xfrm_xdp_consume(struct xdp_buff *xdp)
  * * -ENXIO: the flow is empty, its device or netns has gone
  * * -EPERM: rules, queues or devices have changed since the flow was learned
  * * -ESTALE: route, policy or state have changed, see bpf_xdp_xfrm_lookup()
- * * -EXDEV: not the flow's receiving device
+ * * -EXDEV: not the flow's receiving device, or its VLAN device is not there
  * * -EOPNOTSUPP: several buffers, GSO, or a VLAN tag that is not in the frame
  * * -EADDRNOTAVAIL: not the flow's destination MAC
  * * -EPROTO: not IPv4, options, fragment, wrong length
  * * -EBADMSG: wrong IP header checksum
- * * -ENOENT: not the flow's addresses, ports, protocol or DSCP
+ * * -ENOENT: not the flow's addresses, ports, protocol, DSCP or VLAN
  * * -ETIME: TTL is 1 or less
  * * -EMSGSIZE: longer than the MTU
  * * -EHOSTUNREACH: the next hop is not resolved
@@ -403,19 +448,23 @@ int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 	xfrm_xdp_policies_used(xdst->pols, xdst->num_pols, now);
 	xfrm_xdp_policies_used(flow->fwd.pols, flow->fwd.num, now);
 	xfrm_xdp_mib(flow->xnet->net, &pkt);
+	if (unlikely(flow->upper))
+		xfrm_xdp_upper_count_in(flow, xdp->rxq->dev, pkt.link_len);
 
 	/* From here on the packet is changed, and will not be passed. */
 	ip_decrease_ttl(pkt.iph);
 	top = (void *)pkt.iph - flow->geometry.head;
 	__xfrm_xdp_outer_iph(top, pkt.iph, flow, dst, pkt.out_len);
-	xfrm_xdp_link_header(flow->neigh, top);
+	__xfrm_xdp_link_header(flow, top);
 
 	no_meta = xdp_data_meta_unsupported(xdp);
-	xdp->data = (void *)top - ETH_HLEN;
+	xdp->data = (void *)top - flow->rewrite.link_len;
 	xdp->data_end = (void *)top + pkt.out_len;
 	xdp->data_meta = xdp->data + no_meta;
 
 	err = flow->type->output(flow, dst->xfrm, pkt.iph, pkt.len, seq, req);
+	if (unlikely(flow->upper && (!err || err == -EINPROGRESS)))
+		xfrm_xdp_upper_count_out(flow, pkt.len, pkt.out_len);
 	if (likely(!err)) {
 		xfrm_xdp_request_put();
 		xfrm_xdp_count(flow->xnet, XFRM_XDP_OUTPUT);

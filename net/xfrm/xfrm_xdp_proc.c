@@ -16,6 +16,7 @@ static const struct {
 	[XFRM_XDP_OUTPUTLOST]	= { "XfrmXdpOutputLost" },
 	[XFRM_XDP_LOOKUP]	= { "XfrmXdpLookup" },
 	[XFRM_XDP_OFFER]	= { "XfrmXdpOffer" },
+	[XFRM_XDP_HELD]		= { "XfrmXdpHeld" },
 	[XFRM_XDP_LEARNED]	= { "XfrmXdpLearned" },
 	[XFRM_XDP_FLOWDEAD]	= { "XfrmXdpFlowDead" },
 

@@ -8,6 +8,7 @@
  * from the completion.
  */
 
+#include <linux/if_vlan.h>
 #include <linux/interrupt.h>
 #include <linux/local_lock.h>
 #include <linux/mm.h>
@@ -104,9 +105,10 @@ static void xfrm_xdp_request_send(struct xfrm_xdp_request *req)
 	skb_reserve(skb, LL_RESERVED_SPACE(dev) - ETH_HLEN);
 	skb_put_data(skb, req->frame, req->len);
 	skb->dev = dev;
-	skb->protocol = htons(ETH_P_IP);
+	skb->protocol = req->protocol;
 	skb_reset_mac_header(skb);
-	skb_set_network_header(skb, ETH_HLEN);
+	skb_set_network_header(skb, req->protocol == htons(ETH_P_IP) ?
+				    ETH_HLEN : VLAN_ETH_HLEN);
 	if (dev_queue_xmit(skb))
 		goto lost;
 
@@ -157,6 +159,7 @@ void xfrm_xdp_request_hold(struct xfrm_xdp_request *req,
 	atomic_inc(&xfrm_xdp_in_flight);
 
 	req->frame = xdp->data;
+	req->protocol = ((struct ethhdr *)xdp->data)->h_proto;
 	req->len = xdp->data_end - xdp->data;
 	req->page = xfrm_xdp_page(xdp);
 	if (xfrm_xdp_page_is_pp(req->page))

@@ -119,7 +119,7 @@ static void test_parse_tuple(struct kunit *test)
 		       htonl(TEST_SPORT << 16 | TEST_DPORT));
 	KUNIT_EXPECT_EQ(test, tuple.protocol, IPPROTO_UDP);
 	KUNIT_EXPECT_EQ(test, tuple.dscp, TEST_DSCP);
-	KUNIT_EXPECT_EQ(test, tuple.reserved, 0);
+	TEST_EXPECT_BE(test, tuple.vlan_tci, 0);
 
 	packet.iph->protocol = IPPROTO_TCP;
 	KUNIT_ASSERT_EQ(test, test_parse(&packet, &tuple), 0);

@@ -87,5 +87,6 @@ void xfrm_xdp_test_expect_pass(struct xfrm_xdp_test_gw *gw, int err,
 unsigned long xfrm_xdp_test_stat(const struct xfrm_xdp_net *xnet,
 				 enum xfrm_xdp_stat stat);
 struct sk_buff_head *xfrm_xdp_test_sent(const struct net_device *dev);
+extern int xfrm_xdp_test_tx_busy;
 
 #endif /* _XFRM_XDP_TEST_H */

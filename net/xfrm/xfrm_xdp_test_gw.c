@@ -28,8 +28,16 @@ struct sk_buff_head *xfrm_xdp_test_sent(const struct net_device *dev)
 }
 
 /* Keep what was forwarded; ARP, IGMP and IPv6 have something to say too. */
+/* So many transmissions of the devices are answered by NETDEV_TX_BUSY. */
+int xfrm_xdp_test_tx_busy;
+
 static netdev_tx_t test_xmit(struct sk_buff *skb, struct net_device *dev)
 {
+	if (xfrm_xdp_test_tx_busy) {
+		xfrm_xdp_test_tx_busy--;
+		return NETDEV_TX_BUSY;
+	}
+
 	if (skb->protocol == htons(ETH_P_IP) &&
 	    ip_hdr(skb)->protocol != IPPROTO_IGMP)
 		skb_queue_tail(xfrm_xdp_test_sent(dev), skb);
@@ -67,7 +75,6 @@ static void test_setup(struct net_device *dev)
 	dev->netdev_ops = &test_netdev_ops;
 	dev->rtnl_link_ops = &test_link_ops;
 	dev->needs_free_netdev = true;
-	dev->priv_flags |= IFF_NO_QUEUE;
 	dev->xdp_features = NETDEV_XDP_ACT_NDO_XMIT;
 	skb_queue_head_init(xfrm_xdp_test_sent(dev));
 }
@@ -294,6 +301,7 @@ void xfrm_xdp_test_flow(struct xfrm_xdp_test_gw *gw)
 			.dscp = TEST_DSCP,
 		},
 		.iif = gw->lan->ifindex,
+		.in_ifindex = gw->lan->ifindex,
 		.genid = atomic_read(&gw->xnet->genid),
 	};
 	struct flowi4 fl4 = {

@@ -5,6 +5,7 @@
 
 #include <linux/etherdevice.h>
 #include <linux/inetdevice.h>
+#include <linux/iopoll.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/route.h>
@@ -23,12 +24,18 @@ static struct xfrm_xdp_flow *test_learned;
 static struct xfrm_xdp_md test_learned_md;
 static int test_answer;
 
+/* The transmit lock was held when flow_add() was called. */
+static bool test_locked;
+
 static int test_flow_add(const struct xfrm_xdp_md *md,
 			 struct xfrm_xdp_flow *flow)
 {
+	struct netdev_queue *txq = netdev_get_tx_queue(flow->dev, 0);
+
 	if (test_answer)
 		return test_answer;
 
+	test_locked |= READ_ONCE(txq->xmit_lock_owner) != -1;
 	if (test_learned)
 		xfrm_xdp_flow_put(test_learned);
 	refcount_inc(&flow->refcnt);
@@ -221,6 +228,30 @@ static void test_twins(struct kunit *test)
 	}
 }
 
+/* The driver is busy at first; what is sent in the end counts once, and whoever
+ * takes the flow does not hold up the queue.
+ */
+static void test_requeued(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	u32 len;
+
+	xfrm_xdp_test_tx_busy = 3;
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	test_first_packet(gw);
+	/* the qdisc tries again in its softirq */
+	KUNIT_ASSERT_EQ(test, read_poll_timeout(skb_queue_len, len, len, 1000,
+						1000000, false,
+						xfrm_xdp_test_sent(gw->wan)),
+			0);
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_tx_busy, 0);
+	KUNIT_EXPECT_EQ(test, skb_queue_len(xfrm_xdp_test_sent(gw->wan)), 1);
+	KUNIT_EXPECT_NOT_NULL(test, test_learned);
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(gw->xnet, XFRM_XDP_LEARNED),
+			1);
+	KUNIT_EXPECT_FALSE(test, test_locked);
+}
+
 /* A record that XDP did not make for this packet, here and now. */
 static void test_forged(struct kunit *test)
 {
@@ -228,7 +259,7 @@ static void test_forged(struct kunit *test)
 	struct xfrm_xdp_md md;
 	int i;
 
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < 6; i++) {
 		xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
 		md = test_record(gw);
 		switch (i) {
@@ -245,6 +276,9 @@ static void test_forged(struct kunit *test)
 			((__be16 *)(xfrm_xdp_test_iph(gw) + 1))[0] ^= htons(1);
 			break;
 		case 4:
+			md.vlan_tci = htons(1);
+			break;
+		case 5:
 			rcu_assign_pointer(gw->xnet->ops, NULL);
 			break;
 		}
@@ -258,7 +292,7 @@ static void test_forged(struct kunit *test)
 	rcu_assign_pointer(gw->xnet->ops, &test_ops);
 	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(gw->xnet, XFRM_XDP_OFFER), 0);
 	/* the packets themselves are forwarded as ever */
-	KUNIT_EXPECT_EQ(test, skb_queue_len(xfrm_xdp_test_sent(gw->wan)), 5);
+	KUNIT_EXPECT_EQ(test, skb_queue_len(xfrm_xdp_test_sent(gw->wan)), 6);
 
 	/* metadata that is somebody else's is not ours to judge */
 	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
@@ -267,7 +301,7 @@ static void test_forged(struct kunit *test)
 	test_receive(gw, &md);
 	KUNIT_EXPECT_NULL(test, test_learned);
 	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(gw->xnet, XFRM_XDP_NORECORD),
-			5);
+			6);
 }
 
 /* Not forwarded: delivered here, expired, a fragment. */
@@ -545,6 +579,10 @@ static int test_learn_up(struct kunit *test)
 
 	gw = test->priv;
 	test_answer = 0;
+	test_locked = false;
+	err = xfrm_xdp_hold_init(gw->xnet);
+	if (err)
+		return err;
 	rcu_assign_pointer(gw->xnet->ops, &test_ops);
 	static_branch_inc(&xfrm_xdp_learning);
 	return 0;
@@ -566,6 +604,7 @@ static void test_learn_down(struct kunit *test)
 static struct kunit_case xfrm_xdp_learn_cases[] = {
 	KUNIT_CASE(test_learns),
 	KUNIT_CASE(test_twins),
+	KUNIT_CASE(test_requeued),
 	KUNIT_CASE(test_forged),
 	KUNIT_CASE(test_not_forwarded),
 	KUNIT_CASE(test_no_policy),

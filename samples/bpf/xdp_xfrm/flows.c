@@ -13,6 +13,7 @@
 #include "xdp_xfrm.h"
 
 #define DSCP_SHIFT	2
+#define VLAN_ID_MASK	0xfff
 
 /* struct xdp_xfrm_value as user space sees it */
 struct flow_value {
@@ -31,6 +32,7 @@ struct flow_value {
  * @high: upper half of the key's ports
  * @low: lower half of the key's ports
  * @dscp: differentiated services code point
+ * @vlan: VLAN id, 0 without a tag
  * @value: counters
  */
 struct flow_row {
@@ -42,6 +44,7 @@ struct flow_row {
 	__u16			high;
 	__u16			low;
 	__u8			dscp;
+	__u16			vlan;
 	const struct flow_value	*value;
 };
 
@@ -58,6 +61,7 @@ static void fill_row(struct flow_row *row, const struct xdp_xfrm_key *key,
 	row->high = ntohl(key->ports) >> 16;
 	row->low = ntohl(key->ports);
 	row->dscp = key->dscp >> DSCP_SHIFT;
+	row->vlan = ntohs(key->vlan_tci) & VLAN_ID_MASK;
 	row->value = value;
 }
 
@@ -65,6 +69,8 @@ static void print_json_row(const struct flow_row *row, bool first)
 {
 	printf("%s{\"dev\":", first ? "" : ",");
 	print_json_string(row->dev);
+	if (row->vlan)
+		printf(",\"vlan\":%u", row->vlan);
 	printf(",\"saddr\":\"%s\",\"daddr\":\"%s\",\"protocol\":\"%s\"",
 	       row->saddr, row->daddr, row->protocol);
 	if (row->icmp)
@@ -80,8 +86,12 @@ static void print_json_row(const struct flow_row *row, bool first)
 
 static void print_text_row(const struct flow_row *row, bool first)
 {
-	char detail[32];
+	char detail[32], dev[IF_NAMESIZE + 8];
 
+	if (row->vlan)
+		snprintf(dev, sizeof(dev), "%s.%u", row->dev, row->vlan);
+	else
+		snprintf(dev, sizeof(dev), "%s", row->dev);
 	if (first)
 		printf(COLUMNS " %4s %12s %14s\n", "DEV", "PROTOCOL", "SOURCE",
 		       "DESTINATION", "PORTS", "DSCP", "PACKETS", "BYTES");
@@ -91,7 +101,7 @@ static void print_text_row(const struct flow_row *row, bool first)
 	else
 		snprintf(detail, sizeof(detail), "%u > %u", row->high,
 			 row->low);
-	printf(COLUMNS " %4u %12llu %14llu\n", row->dev, row->protocol,
+	printf(COLUMNS " %4u %12llu %14llu\n", dev, row->protocol,
 	       row->saddr, row->daddr, detail, row->dscp, row->value->packets,
 	       row->value->bytes);
 }

@@ -33,6 +33,11 @@ struct bpf_xdp_xfrm_opts {
 	__u32	reserved;
 };
 
+struct vlan_header {
+	__be16	tci;
+	__be16	proto;
+};
+
 struct icmp_echo {
 	__u8	type;
 	__u8	code;
@@ -55,14 +60,29 @@ static __always_inline bool parse(struct xdp_md *ctx, struct xdp_xfrm_key *key)
 {
 	void *end = (void *)(long)ctx->data_end;
 	struct ethhdr *eth = (void *)(long)ctx->data;
+	struct vlan_header *vlan = (void *)(eth + 1);
 	struct iphdr *iph = (void *)(eth + 1);
-	struct icmp_echo *icmp = (void *)(iph + 1);
-	__be32 *ports = (void *)(iph + 1);
+	struct icmp_echo *icmp;
+	__be32 *ports;
 
-	if ((void *)ports + 8 > end || eth->h_proto != bpf_htons(ETH_P_IP) ||
-	    *(__u8 *)iph != VERSION_4_NO_OPTIONS)
+	if ((void *)(iph + 1) + 8 > end)
 		return false;
 
+	if (eth->h_proto == bpf_htons(ETH_P_8021Q) &&
+	    vlan->proto == bpf_htons(ETH_P_IP)) {
+		key->vlan_tci = vlan->tci;
+		iph = (void *)(vlan + 1);
+		if ((void *)(iph + 1) + 8 > end)
+			return false;
+	} else if (eth->h_proto != bpf_htons(ETH_P_IP)) {
+		return false;
+	}
+
+	if (*(__u8 *)iph != VERSION_4_NO_OPTIONS)
+		return false;
+
+	icmp = (void *)(iph + 1);
+	ports = (void *)(iph + 1);
 	key->ifindex = ctx->ingress_ifindex;
 	key->saddr = iph->saddr;
 	key->daddr = iph->daddr;

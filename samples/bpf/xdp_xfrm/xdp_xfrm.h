@@ -16,6 +16,7 @@
  * @ports: source and destination port; for ICMP echo type, code and identifier
  * @protocol: IP protocol
  * @dscp: TOS octet without its ECN bits
+ * @vlan_tci: IEEE 802.1Q tag of the frame, zero without one
  * @reserved: zero, up to a multiple of 8 bytes, which compares fastest
  */
 struct xdp_xfrm_key {
@@ -25,7 +26,8 @@ struct xdp_xfrm_key {
 	__be32	ports;
 	__u8	protocol;
 	__u8	dscp;
-	__u16	reserved[3];
+	__be16	vlan_tci;
+	__u16	reserved[2];
 };
 
 #endif /* _XDP_XFRM_H */

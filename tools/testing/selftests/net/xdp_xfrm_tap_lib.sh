@@ -9,7 +9,8 @@
 #   expect NAME WANTED...    a result: WANTED is KEY=VALUE, KEY<VALUE or KEY>VALUE,
 #                            KEY a counter of G1 or what xdp_xfrm_wire.py answers
 #   skip NAME WHY            a result of something that this kernel does not have
-#   known_flow PORT          makes a flow that is learned and used; else the
+#   known_flow PORT [NAME=VALUE]...
+#                            makes a flow that is learned and used; else the
 #                            next result fails
 #   check NAME COMMAND...    a result: does COMMAND succeed?
 #   eventually COMMAND...    waits until COMMAND succeeds, 20 s at most
@@ -116,7 +117,7 @@ check()
 
 known_flow()
 {
-	send 3 "sport=$1"
+	send 3 "sport=$1" "${@:2}"
 	[[ ${got[XfrmXdpLearned]-0} == 1 && ${got[XfrmXdpOutput]-0} == 2 ]] ||
 		complaints+=("no flow: learned ${got[XfrmXdpLearned]-0}," \
 			"by XDP ${got[XfrmXdpOutput]-0}")

@@ -8,7 +8,7 @@ Reads one command a line from standard input:
   send N [NAME=VALUE]   N packets from A to B: the first alone, then the rest.
                         size: of the frame; sport, tos, df, ttl, pad, csum, dst,
                         dmac; options: bytes of them; fragment=1: each in two;
-                        proto=icmp [kind]; by=socket, by=fpu (xdp_xfrm_fpu.ko), by=both
+                        vlan: tag of the frame; proto=icmp [kind]; by=socket, by=fpu (xdp_xfrm_fpu.ko), by=both
                         (fpu and as usual); inner=any: may be changed; output=N:
                         wait for N packets by XDP
   sizes FROM TO STEP    one UDP frame of each size; after every tenth one with
@@ -25,7 +25,7 @@ NAME=VALUE: differences of G1's counters, and
   good                  ESP packets without any complaint
   late                  of these, behind one with a higher sequence number
   delivered             datagrams that a socket on B received
-  spi, dmac             of the ESP frames, all values
+  spi, dmac, vlan       of the ESP frames, all values
   icmp                  type/code of ICMP messages that A received
   bad                   number of complaints
 
@@ -45,7 +45,9 @@ from xdp_xfrm_esp import (ETH_LEN, IP_DF, IP_FRAGMENT, IP_LEN, IPPROTO_ESP, Stat
 
 ETH_P_ALL = 3
 SOL_PACKET = 263
+PACKET_AUXDATA = 8
 PACKET_QDISC_BYPASS = 20
+TP_STATUS_VLAN_VALID = 1 << 4
 SO_RCVBUFFORCE = 33
 CLONE_NEWNET = 0x40000000
 IPPROTO_MARKER = 253
@@ -70,6 +72,19 @@ def in_ns(name, make):
         os.close(home)
 
 
+class Frame(bytes):
+    """Without its tag, which the stack strips."""
+    vlan = 0
+
+
+def tag(ancillary):
+    for _, kind, data in ancillary:
+        if kind == PACKET_AUXDATA:
+            status, *_, tci, _ = struct.unpack("IIIHHHH", data)
+            return tci if status & TP_STATUS_VLAN_VALID else 0
+    return 0
+
+
 class Tap:
     """Frames of one device."""
 
@@ -77,6 +92,7 @@ class Tap:
         self.sock = in_ns(ns, lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)))
         self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
         self.sock.setsockopt(SOL_PACKET, PACKET_QDISC_BYPASS, 1)
+        self.sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
         self.sock.bind((dev, 0))
         self.sock.setblocking(False)
         self.frames = []
@@ -99,7 +115,7 @@ class Tap:
         """Take what has come in."""
         while True:
             try:
-                frame, addr = self.sock.recvfrom(65536)
+                frame, ancillary, _, addr = self.sock.recvmsg(65536, 64)
             except BlockingIOError:
                 return
             except OSError:
@@ -109,6 +125,8 @@ class Tap:
             if len(frame) >= ETH_LEN + IP_LEN and frame[12:14] == b"\x08\0" and frame[23] == IPPROTO_MARKER:
                 self.marker = frame
             else:
+                frame = Frame(frame)
+                frame.vlan = tag(ancillary)
                 self.frames.append(frame)
 
     def take(self):
@@ -192,10 +210,11 @@ class Wire:
         body = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
         return ipv4(self.ip_a, self.ip_b, 1, body, self.ident), b""
 
-    def frame(self, packet, pad=b"", dmac=None):
+    def frame(self, packet, pad=b"", dmac=None, vlan=0):
         if packet[8] > 1:
             self.sent[forwarded(packet)] = None
-        return (dmac or self.mac_lan) + self.mac_a + b"\x08\0" + packet + pad
+        kind = (struct.pack("!HH", 0x8100, vlan) if vlan else b"") + b"\x08\0"
+        return (dmac or self.mac_lan) + self.mac_a + kind + packet + pad
 
     def fragments(self, packet):
         """The same datagram in two fragments."""
@@ -265,7 +284,7 @@ class Wire:
         self.await_output(output)
         self.settle()
         facts = {"esp": 0, "clear": 0, "good": 0, "late": 0}
-        spis, dmacs, inners, arriving, last = {}, {}, set(), 0, {}
+        spis, dmacs, vlans, inners, arriving, last = {}, {}, {}, set(), 0, {}
         for frame in self.wan.take():
             if frame[12:14] != b"\x08\0":
                 continue
@@ -276,6 +295,7 @@ class Wire:
                     facts["clear"] += 1
                 continue
             facts["esp"] += 1
+            vlans[f"{frame.vlan:#x}"] = None
             frame = self.reassemble(frame)
             if not frame:
                 continue
@@ -298,7 +318,7 @@ class Wire:
             self.bad += bad
         facts["delivered"] = self.await_delivery(arriving) if datagrams else 0
         answers = {f"{frame[34]}/{frame[35]}": None for frame in self.a.take() if frame[12:14] == b"\x08\0" and frame[23] == 1}
-        facts |= {"spi": ",".join(spis), "dmac": ",".join(dmacs), "icmp": ",".join(answers)}
+        facts |= {"spi": ",".join(spis), "dmac": ",".join(dmacs), "vlan": ",".join(vlans), "icmp": ",".join(answers)}
         after = self.counters()
         facts |= {name: after[name] - self.before[name] for name in after}
         return facts
@@ -308,7 +328,8 @@ class Wire:
         with open("/proc/xdp_xfrm_fpu", "wb", buffering=0) as file:
             in_ns(os.environ["NS_A"], lambda: file.write(frame))
 
-    def send(self, count, size=100, proto="udp", fragment=0, by="frame", inner="sent", dmac=None, dst=None, output=0, **options):
+    def send(self, count, size=100, proto="udp", fragment=0, by="frame", inner="sent", dmac=None, dst=None, vlan=0,
+             output=0, **options):
         self.begin()
         sock = None
         if by == "socket":
@@ -333,7 +354,7 @@ class Wire:
                 packet, pad = self.udp(size, dst=dst, **options)
             fpu = by == "fpu" or by == "both" and n % 2
             for part in self.fragments(packet) if fragment else [packet]:
-                (self.send_fpu if fpu else self.a.send)(self.frame(part, pad, dmac))
+                (self.send_fpu if fpu else self.a.send)(self.frame(part, pad, dmac, vlan))
         return self.end(known=not sock and inner == "sent", datagrams=proto == "udp", output=output)
 
     def sizes(self, first, last, step):

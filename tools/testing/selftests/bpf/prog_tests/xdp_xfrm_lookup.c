@@ -514,7 +514,8 @@ static void offer(void)
 	ASSERT_EQ(offer_errno(0, NULL), -EINVAL, "no key");
 	ASSERT_EQ(offer_errno(41, NULL), -EINVAL, "key too long");
 	ASSERT_EQ(offer_errno(40, NULL), 0, "longest key");
-	ASSERT_EQ(offer_errno(1, NULL), 0, "shortest key");
+	ASSERT_EQ(offer_errno(40, NULL), -EAGAIN, "offered a moment ago");
+	ASSERT_EQ(offer_errno(1, other_port), 0, "shortest key");
 	ASSERT_EQ(offer_errno(8, ipv6), -EPROTO, "IPv6");
 	ASSERT_EQ(offer_errno(8, fragment), -EPROTO, "fragment");
 	ASSERT_EQ(offer_errno(8, too_short), -EPROTO, "too short");
