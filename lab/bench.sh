@@ -8,6 +8,7 @@ packets=${PACKETS-5000}
 work=$build/bench
 boots=2
 unused_limit=10
+refused_limit=5
 spread_limit=10
 
 # guest: the program that generates and counts
@@ -99,6 +100,19 @@ unused() {
 		awk '{ printf "%-12s %5s %8s %8s %11s\n", $1, $2, $3, $4, $5 }'
 }
 
+# refused: the stack, the stack behind XDP that can't learn the flow, the difference
+refused() {
+	jq -r '
+		["cipher", "size", "stack", "refused", "percent"],
+		([.[] | select(.kernel == "bench" and (.path | startswith("stack")) and .cipher != "none")]
+			| group_by([.cipher, .size])[]
+			| map({key: .path, value: .}) | from_entries
+			| [.stack.cipher, .stack.size, .stack.net, ."stack-refused".net,
+				((."stack-refused".net / .stack.net - 1) * 1000 | round / 10)]) | @tsv' \
+		"$build/bench.json" |
+		awk '{ printf "%-12s %5s %8s %8s %8s\n", $1, $2, $3, $4, $5 }'
+}
+
 "$lab/kernel.sh" base
 "$lab/kernel.sh" bench
 locked count
@@ -120,9 +134,14 @@ printf '\nInstructions per packet, net of the generator, by inner length\n'
 table
 printf '\nThe stack with the series built in and nothing loaded\n'
 unused
+printf '\nA flow that XDP offers and that is not learned\n'
+refused
 spread=$(jq 'map(.spread) | max' "$build/bench.json")
 ((spread <= spread_limit)) ||
 	die "two boots differ by $spread instructions a packet; compare build/bench/*/run.*"
 worst=$(unused | awk 'NR > 1 && $5 > worst { worst = $5 } END { print worst + 0 }')
 ((worst <= unused_limit)) ||
 	die "unused, the series costs the stack $worst instructions a packet; $unused_limit is the limit"
+worst=$(refused | awk 'NR > 1 && $5 > worst { worst = $5 } END { print worst + 0 }')
+awk "BEGIN { exit $worst > $refused_limit }" ||
+	die "a flow that is not learned costs the stack $worst % more; $refused_limit % is the limit"

@@ -80,6 +80,8 @@ struct xfrm_xdp_tuple {
 	__be16	vlan_tci;
 };
 
+static_assert(sizeof(struct xfrm_xdp_tuple) == 2 * sizeof(u64));
+
 /* One counter per outcome and per reason. xfrm_xdp_proc.c has the names and
  * the errno of every reason for passing.
  */

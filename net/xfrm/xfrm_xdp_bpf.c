@@ -258,6 +258,23 @@ xfrm_xdp_lookup_new(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	return xfrm_xdp_lookup_flow(xnet, dst, &origin, false);
 }
 
+static noinline void xfrm_xdp_write_record(struct xfrm_xdp_md *md,
+					   const struct xfrm_xdp_net *xnet,
+					   int ifindex, const void *key, u32 len,
+					   const struct xfrm_xdp_tuple *tuple)
+{
+	struct xfrm_xdp_md record = {
+		.magic		= XFRM_XDP_MD_MAGIC,
+		.ifindex	= ifindex,
+		.vlan_tci	= tuple->vlan_tci,
+	};
+
+	/* The key may lie where the record goes. */
+	memcpy(record.key, key, len);
+	record.mac = xfrm_xdp_md_mac(xnet, ifindex, record.key, tuple);
+	*md = record;
+}
+
 __bpf_kfunc_start_defs();
 
 /* bpf_xdp_xfrm_offer - Ask the stack to learn the flow of this packet
@@ -287,7 +304,6 @@ __bpf_kfunc int bpf_xdp_xfrm_offer(struct xdp_md *ctx, const void *key,
 	struct xdp_buff *xdp = (struct xdp_buff *)ctx;
 	const struct net_device *dev = xdp->rxq->dev;
 	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(dev_net(dev));
-	u8 record_key[XFRM_XDP_KEY_LEN] = {};
 	struct xfrm_xdp_tuple tuple;
 	struct xfrm_xdp_md *md;
 	int err;
@@ -312,14 +328,7 @@ __bpf_kfunc int bpf_xdp_xfrm_offer(struct xdp_md *ctx, const void *key,
 		return -EAGAIN;
 	}
 
-	/* The key may lie where the record goes. */
-	memcpy(record_key, key, key__sz);
-	memcpy(md->key, record_key, sizeof(md->key));
-	md->magic = XFRM_XDP_MD_MAGIC;
-	md->ifindex = dev->ifindex;
-	md->vlan_tci = tuple.vlan_tci;
-	memset(md->reserved, 0, sizeof(md->reserved));
-	md->mac = xfrm_xdp_md_mac(xnet, md->ifindex, md->key, &tuple);
+	xfrm_xdp_write_record(md, xnet, dev->ifindex, key, key__sz, &tuple);
 	xdp->data_meta = md;
 	return 0;
 }

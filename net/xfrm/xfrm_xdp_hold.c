@@ -7,9 +7,11 @@
  * offer too many, or a second.
  */
 
-#include <linux/jhash.h>
 #include <linux/jiffies.h>
+#include <linux/math64.h>
+#include <linux/random.h>
 #include <linux/slab.h>
+#include <linux/unaligned.h>
 #include <net/netns/ipv4.h>
 
 #include "xfrm_xdp_internal.h"
@@ -23,28 +25,22 @@
  * @slot: hash in the upper half, end of the time in jiffies in the lower
  */
 struct xfrm_xdp_hold {
-	u32	seed;
+	u64	seed[2];
 	u64	slot[XFRM_XDP_HOLD_SLOTS];
 };
 
 static u32 xfrm_xdp_hold_hash(const struct xfrm_xdp_net *xnet, int ifindex,
 			      const struct xfrm_xdp_tuple *tuple)
 {
-	const struct {
-		struct xfrm_xdp_tuple	tuple;
-		u32			ifindex;
-		u32			genid;
-		u32			rt_genid;
-	} input = {
-		.tuple		= *tuple,
-		.ifindex	= ifindex,
-		/* rules or routes that change make another question of it */
-		.genid		= atomic_read(&xnet->genid),
-		.rt_genid	= rt_genid_ipv4(xnet->net),
-	};
+	u64 x = get_unaligned((const u64 *)&tuple->saddr);
+	u64 y = get_unaligned((const u64 *)&tuple->ports);
 
-	return jhash2((const u32 *)&input, sizeof(input) / sizeof(u32),
-		      xnet->hold->seed);
+	/* rules or routes that change make another question of it */
+	x += xnet->hold->seed[0] + atomic_read(&xnet->genid);
+	y += xnet->hold->seed[1] + rt_genid_ipv4(xnet->net) +
+	     ((u64)ifindex << 32);
+
+	return mul_u64_u64_shr(x, y, 32);
 }
 
 /**
@@ -104,7 +100,7 @@ int xfrm_xdp_hold_init(struct xfrm_xdp_net *xnet)
 	xnet->hold = kvzalloc(sizeof(*xnet->hold), GFP_KERNEL);
 	if (!xnet->hold)
 		return -ENOMEM;
-	xnet->hold->seed = get_random_u32();
+	get_random_bytes(xnet->hold->seed, sizeof(xnet->hold->seed));
 	return 0;
 }
 

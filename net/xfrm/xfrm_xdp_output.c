@@ -9,6 +9,7 @@
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
 #include <linux/icmp.h>
+#include <linux/unaligned.h>
 #include <net/arp.h>
 #include <net/dst.h>
 #include <net/inet_ecn.h>
@@ -97,10 +98,13 @@ int xfrm_xdp_parse(const void *network, const void *end,
 	return __xfrm_xdp_parse(network, end, tuple);
 }
 
-static __always_inline bool xfrm_xdp_tuple_eq(const struct xfrm_xdp_tuple *a,
+/* But for the tag; both addresses at once. */
+static __always_inline bool xfrm_xdp_tuple_eq(const struct iphdr *iph,
+					      const struct xfrm_xdp_tuple *a,
 					      const struct xfrm_xdp_tuple *b)
 {
-	return a->saddr == b->saddr && a->daddr == b->daddr &&
+	return get_unaligned((const u64 *)&iph->saddr) ==
+	       get_unaligned((const u64 *)&b->saddr) &&
 	       a->ports == b->ports && a->protocol == b->protocol &&
 	       a->dscp == b->dscp;
 }
@@ -228,7 +232,7 @@ xfrm_xdp_check(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
 	if (unlikely(__xfrm_xdp_parse(iph, xdp->data_end, &tuple)))
 		return XFRM_XDP_PASSHEADER;
 
-	if (unlikely(!xfrm_xdp_tuple_eq(&tuple, &flow->tuple)))
+	if (unlikely(!xfrm_xdp_tuple_eq(iph, &tuple, &flow->tuple)))
 		return XFRM_XDP_PASSSELECTOR;
 
 	if (unlikely(ip_fast_csum(iph, sizeof(*iph) / 4)))
@@ -334,15 +338,10 @@ xfrm_xdp_policies_used(struct xfrm_policy *const *pols, int num, time64_t now)
 
 /* Copy the neighbour's cached header, as neigh_hh_output() does. */
 static __always_inline void
-__xfrm_xdp_link_header(const struct xfrm_xdp_flow *flow, void *network)
+xfrm_xdp_cached_header(const struct xfrm_xdp_flow *flow, void *network)
 {
 	const struct hh_cache *hh = &flow->neigh->hh;
 	unsigned int seq;
-
-	if (unlikely(flow->rewrite.vlan_tci)) {
-		xfrm_xdp_vlan_header(flow, network);
-		return;
-	}
 
 	do {
 		seq = read_seqbegin(&hh->hh_lock);
@@ -358,7 +357,10 @@ __xfrm_xdp_link_header(const struct xfrm_xdp_flow *flow, void *network)
  */
 void xfrm_xdp_link_header(const struct xfrm_xdp_flow *flow, void *network)
 {
-	__xfrm_xdp_link_header(flow, network);
+	if (flow->rewrite.vlan_tci)
+		xfrm_xdp_vlan_header(flow, network);
+	else
+		xfrm_xdp_cached_header(flow, network);
 }
 
 static noinline int xfrm_xdp_pass(const struct xfrm_xdp_flow *flow,
@@ -448,14 +450,17 @@ int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 	xfrm_xdp_policies_used(xdst->pols, xdst->num_pols, now);
 	xfrm_xdp_policies_used(flow->fwd.pols, flow->fwd.num, now);
 	xfrm_xdp_mib(flow->xnet->net, &pkt);
-	if (unlikely(flow->upper))
-		xfrm_xdp_upper_count_in(flow, xdp->rxq->dev, pkt.link_len);
 
 	/* From here on the packet is changed, and will not be passed. */
 	ip_decrease_ttl(pkt.iph);
 	top = (void *)pkt.iph - flow->geometry.head;
 	__xfrm_xdp_outer_iph(top, pkt.iph, flow, dst, pkt.out_len);
-	__xfrm_xdp_link_header(flow, top);
+	if (unlikely(flow->upper)) {
+		xfrm_xdp_upper_count_in(flow, xdp->rxq->dev, pkt.link_len);
+		xfrm_xdp_link_header(flow, top);
+	} else {
+		xfrm_xdp_cached_header(flow, top);
+	}
 
 	no_meta = xdp_data_meta_unsupported(xdp);
 	xdp->data = (void *)top - flow->rewrite.link_len;

