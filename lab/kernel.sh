@@ -74,8 +74,9 @@ mkdir -p "$out"
 requested
 stamp=$(cat "$build/stamp" "$out/requested" "$0" | sha256sum)
 [[ $kernel != base ]] || stamp=$(cat "$out/requested" "$0" | sha256sum)
+# changes under us
 [[ $kernel != patch ]] || stamp=
-[[ $stamp != "$(cat "$out/built" 2>/dev/null)" ]] || exit 0
+[[ -z $stamp || $stamp != "$(cat "$out/built" 2>/dev/null)" ]] || exit 0
 rm -f "$out/built"
 step "configuring the $kernel kernel" "$log/$kernel.config.log" configure
 step "building the $kernel kernel" "$log/$kernel.log" compile

@@ -66,6 +66,8 @@ static void open_esp(enum twin twin, struct answer *answer, const uint8_t *head,
 	answer->spi = get32(esp);
 	put32(to, answer->spi);
 	answer->len += 4 + plain_len;
+	if (plain_len >= IP_LEN && made_by_gateway(to + 4))
+		mask_id(to + 4);
 }
 
 /* Returns false as long as fragments are missing. */

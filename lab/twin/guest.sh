@@ -235,17 +235,16 @@ state()
 	ask sa "$spi" "$kind" "${first-0}" "$esn" "${secret[@]}"
 }
 
-# policies [REQID [NET [ARGS...]]]: those of a tunnel, and one for its packets to be
-# forwarded
+# policies [REQID [NET [ARGS...]]]: those of a tunnel, ARGS for that on the way out, and
+# one for its packets to be forwarded
 policies()
 {
 	local near=10.1.0.0/24 far=${2-10.2.0.0/24} options=(proto esp reqid "${1-1}" mode tunnel)
-	local more=("${@:3}")
-	later xfrm policy add src "$near" dst "$far" dir out "${more[@]}" \
+	later xfrm policy add src "$near" dst "$far" dir out "${@:3}" \
 		tmpl src 192.0.2.1 dst 192.0.2.2 "${options[@]}"
-	later xfrm policy add src "$far" dst "$near" dir in "${more[@]}" \
+	later xfrm policy add src "$far" dst "$near" dir in \
 		tmpl src 192.0.2.2 dst 192.0.2.1 "${options[@]}"
-	later xfrm policy add src "$far" dst "$near" dir fwd "${more[@]}" \
+	later xfrm policy add src "$far" dst "$near" dir fwd \
 		tmpl src 192.0.2.2 dst 192.0.2.1 "${options[@]}"
 	later xfrm policy add src "$near" dst "$far" dir fwd
 }

@@ -5,7 +5,7 @@
 #   both COMMAND...        ip of both twins, now
 #   apply                  what state and policies have made ready; traffic does so too
 #   state SPI KIND ARGS... one state in both twins, ARGS are those of ip xfrm
-#   policies [REQID [NET [ARGS...]]]   those of a tunnel; ARGS are those of ip xfrm
+#   policies [REQID [NET [ARGS...]]]   those of a tunnel; ARGS of ip xfrm, on the way out
 #   traffic COUNT          packets at random and from the table of edges
 #   one_by_one             each packet waits for what the one before set off
 #   expect_expiry          there was a message about a limit
@@ -350,6 +350,8 @@ run_vti()
 run_vlan()
 {
 	changed=yes
+	# veth counts a frame without the tag that it is to insert itself
+	both_in ethtool -K wan0 txvlan off
 	later addr flush dev wan0
 	later link add link wan0 name wan0.5 type vlan id 5 egress-qos-map 0:2 2:3 4:5 6:7
 	later link set wan0.5 up
