@@ -6,7 +6,9 @@
 . "$lab/verdicts.sh"
 
 results=$build/check
-limit=${LAB_CHECK_LIMIT-1500}
+limit=${LAB_CHECK_LIMIT-2400}
+# these load all CPUs
+crowds=(xdp_xfrm_once.sh xdp_xfrm_churn.sh xdp_xfrm_gone.sh)
 passed=0 failed=0 skipped=0
 
 # count NAME: results on standard input, one a line: "pass|fail|skip TEST"
@@ -49,13 +51,15 @@ run_kunit() {
 }
 
 # run_guests: two guests at once, each a share of the tests. Under TCG two guests
-# of one CPU do more than one of two; the one with test_progs has two.
+# of one CPU do more than one of two; the one with test_progs has four.
 run_guests() {
-	local guest pids=() rc
+	local guest pids=() rc single
+	mapfile -t single < <(printf '%s\n' "${scripts[@]}" | grep -vxFf <(printf '%s\n' "${crowds[@]}"))
 	printf '%-42s ... %s\n' 'two guests, test kernel' 'build/log/check-{bpf,net}.console'
-	"$lab/boot.sh" -l check-bpf -t "$limit" test -- "$lab/check-guest" test_progs xdp_xfrm twin &
+	"$lab/boot.sh" -l check-bpf -c 4 -t "$limit" test -- \
+		"$lab/check-guest" test_progs xdp_xfrm "${crowds[@]}" twin &
 	pids+=($!)
-	"$lab/boot.sh" -l check-net -c 1 -t "$limit" test -- "$lab/check-guest" "${scripts[@]}" "${others[@]}" &
+	"$lab/boot.sh" -l check-net -c 1 -t "$limit" test -- "$lab/check-guest" "${single[@]}" "${others[@]}" &
 	pids+=($!)
 	for guest in bpf net; do
 		rc=0

@@ -472,9 +472,14 @@ static DEFINE_MUTEX(xfrm_xdp_ops_mutex);
 
 static int xfrm_xdp_ops_reg(void *kdata, struct bpf_link *link)
 {
-	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(current->nsproxy->net_ns);
+	struct net *net = current->nsproxy->net_ns;
+	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(net);
 	struct xfrm_xdp_ops *ops = kdata;
 	int err;
+
+	/* As for a program on a device: whoever made the map may not be asked. */
+	if (!ns_capable(net->user_ns, CAP_NET_ADMIN))
+		return -EPERM;
 
 	mutex_lock(&xfrm_xdp_ops_mutex);
 	err = xfrm_xdp_hold_init(xnet);

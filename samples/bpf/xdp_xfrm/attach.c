@@ -4,11 +4,9 @@
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
@@ -16,96 +14,9 @@
 
 #include "tool.h"
 
-/**
- * struct device - a device of the command line
- * @name: its name
- * @ifindex: its index
- * @before: the program it had
- */
-struct device {
-	const char	*name;
-	int		ifindex;
-	struct attached	before;
-};
-
-static void devices_free(struct device *devices, int count)
+static int report_attach(const struct device *device, int err, __u32 mode)
 {
-	while (count--)
-		attached_put(&devices[count].before);
-	free(devices);
-}
-
-static int device_find(struct device *device)
-{
-	int err;
-
-	device->ifindex = if_nametoindex(device->name);
-	if (!device->ifindex)
-		return fail(device->name, "%s; see ip link", reason(errno));
-
-	err = attached_get(device->ifindex, &device->before);
-	if (err)
-		return fail(device->name,
-			    "cannot tell its XDP program: %s; see ip -d link",
-			    reason(err));
-	if (device->before.id && !device->before.flow_map)
-		return fail(device->name,
-			    "has another XDP program, %s (id %u); detach that first",
-			    device->before.name, device->before.id);
-	return 0;
-}
-
-/* Find all devices before anything is done to one of them. */
-static struct device *devices_find(int count, char **names)
-{
-	struct device *devices;
-	int i;
-
-	devices = calloc(count, sizeof(*devices));
-	if (!devices) {
-		fail("memory", "%s; give fewer devices", reason(errno));
-		return NULL;
-	}
-
-	for (i = 0; i < count; i++) {
-		devices[i].before.fd = -1;
-		devices[i].name = names[i];
-	}
-	for (i = 0; i < count; i++) {
-		if (device_find(&devices[i])) {
-			devices_free(devices, count);
-			return NULL;
-		}
-	}
-	return devices;
-}
-
-/* Put program @fd on a device in place of @old; -1 for none. */
-static int replace(const struct device *device, int fd, int old, __u32 mode)
-{
-	LIBBPF_OPTS(bpf_xdp_attach_opts, opts);
-
-	if (old < 0)
-		return bpf_xdp_attach(device->ifindex, fd,
-				      mode | XDP_FLAGS_UPDATE_IF_NOEXIST, NULL);
-	opts.old_prog_fd = old;
-	return bpf_xdp_attach(device->ifindex, fd, mode, &opts);
-}
-
-static int attach(const struct device *device, int fd, __u32 mode)
-{
-	int err;
-
-	if (device->before.id && device->before.mode != mode)
-		return fail(device->name,
-			    "has the program in %s mode; run xdp_xfrm unload %s first",
-			    mode == XDP_FLAGS_DRV_MODE ? "skb" : "native",
-			    device->name);
-
-	err = replace(device, fd, device->before.fd, mode);
 	switch (err) {
-	case 0:
-		return 0;
 	case -EOPNOTSUPP:
 		return fail(device->name, "%s; %s", reason(err),
 			    mode == XDP_FLAGS_DRV_MODE ?
@@ -121,21 +32,20 @@ static int attach(const struct device *device, int fd, __u32 mode)
 		    reason(err));
 }
 
-/* All devices get the program, or none. */
-static int attach_all(struct device *devices, int count, int fd, __u32 mode)
+static int attach_all(const struct device *devices, int count, int fd,
+		      __u32 mode)
 {
 	int i;
 
 	for (i = 0; i < count; i++) {
-		if (attach(&devices[i], fd, mode))
-			break;
+		if (devices[i].before.id && devices[i].before.mode != mode)
+			return fail(devices[i].name,
+				    "has the program in %s mode; run xdp_xfrm unload %s first",
+				    mode == XDP_FLAGS_DRV_MODE ? "skb" :
+								 "native",
+				    devices[i].name);
 	}
-	if (i == count)
-		return 0;
-
-	while (i--)
-		replace(&devices[i], devices[i].before.fd, fd, mode);
-	return -1;
+	return devices_change(devices, count, fd, mode, report_attach);
 }
 
 static int ask_ethtool(const struct device *device, void *request)
@@ -181,91 +91,82 @@ static void check_learning(const struct device *devices, int count,
 	}
 }
 
-static int load(const struct options *opts, struct device *devices, int count)
+static int load(const struct options *opts, const struct device *devices,
+		int count)
 {
 	__u32 mode = opts->skb_mode ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
 	struct bpf_program *program;
-	struct bpf_object *obj;
 	char pin[LEARN_PIN_LEN];
-	struct pins pins;
+	struct bpf_object *obj;
 	int err;
 
-	if (learn_pin(pin) || pins_open(&pins))
+	if (learn_pin(pin))
 		return -1;
-
 	obj = object_load(&xdp_object, opts->flows);
-	err = obj ? 0 : -1;
-	if (!err) {
-		program = bpf_object__find_program_by_name(obj, "xdp_xfrm");
-		err = attach_all(devices, count, bpf_program__fd(program),
-				 mode);
-	}
+	if (!obj)
+		return -1;
+	program = bpf_object__find_program_by_name(obj, "xdp_xfrm");
+	err = attach_all(devices, count, bpf_program__fd(program), mode);
 	bpf_object__close(obj);
 	if (!err)
 		check_learning(devices, count, pin, mode);
+	return err;
+}
 
-	pins_close(&pins, err);
+/* Two calls at the same time must not both see what was there before. */
+static int with_devices(const struct options *opts, int count, char **names,
+			int (*change)(const struct options *opts,
+				      const struct device *devices, int count))
+{
+	struct device *devices;
+	struct bpffs bpffs;
+	int err = -1;
+
+	if (pins_open(&bpffs))
+		return -1;
+	devices = devices_find(count, names);
+	if (devices) {
+		err = change(opts, devices, count);
+		/* A program that is held open is one that uses the flow map. */
+		devices_free(devices, count);
+	}
+	pins_close(&bpffs, err);
 	return err;
 }
 
 int cmd_load(const struct options *opts, int argc, char **argv)
 {
-	struct device *devices;
-	int err;
-
 	if (probe_kernel())
 		return -1;
-	devices = devices_find(argc, argv);
-	if (!devices)
-		return -1;
-
-	err = load(opts, devices, argc);
-	devices_free(devices, argc);
-	return err;
+	return with_devices(opts, argc, argv, load);
 }
 
-static int detach(struct device *device)
+static int report_detach(const struct device *device, int err, __u32 mode)
 {
-	int err;
+	(void)mode;
+	/* The program went with the device. */
+	if (err == -ENODEV)
+		return 0;
+	return fail(device->name, "%s; see ip -d link", reason(err));
+}
 
-	err = replace(device, -1, device->before.fd, device->before.mode);
-	/* A program that is held open is one that uses the flow map. */
-	attached_put(&device->before);
-	if (err)
-		return fail(device->name, "%s; see ip -d link", reason(err));
-	return 0;
+static int unload(const struct options *opts, const struct device *devices,
+		  int count)
+{
+	int i;
+
+	(void)opts;
+	for (i = 0; i < count; i++) {
+		if (!devices[i].before.id)
+			return fail(devices[i].name,
+				    "has no XDP program; see ip -d link");
+	}
+	return devices_change(devices, count, -1, 0, report_detach);
 }
 
 int cmd_unload(const struct options *opts, int argc, char **argv)
 {
-	struct device *devices;
-	struct pins pins;
-	int err = 0;
-	int i;
-
-	(void)opts;
 	if (probe_root())
 		return -1;
-	devices = devices_find(argc, argv);
-	if (!devices)
-		return -1;
-
-	for (i = 0; i < argc && !err; i++) {
-		if (!devices[i].before.id)
-			err = fail(devices[i].name,
-				   "has no XDP program; see ip -d link");
-	}
-	if (err || pins_open(&pins)) {
-		devices_free(devices, argc);
-		return -1;
-	}
-
-	for (i = 0; i < argc; i++) {
-		if (detach(&devices[i]))
-			err = -1;
-	}
-
-	devices_free(devices, argc);
-	pins_close(&pins, err);
-	return err;
+	return with_devices(opts, argc, argv, unload);
 }

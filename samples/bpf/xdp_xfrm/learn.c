@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* start and stop: the learning side of a network namespace.
  *
- * It is a struct_ops map, registered in the namespace of the caller. The kernel
- * keeps it registered until its element is deleted, so it is pinned to be found
- * again.
+ * It is a struct_ops map with a link that registers it in the namespace of the
+ * caller. The pin keeps the link, so it is the last thing that start makes: if
+ * the tool dies before, the kernel takes all back. It is also the last thing that
+ * stop removes, and what a dead stop leaves to do is found by it.
  */
 
 #include <errno.h>
@@ -16,61 +17,72 @@
 #include "tool.h"
 #include "xdp_xfrm.h"
 
-/* Unregister the learning side with this pin, and remove the pin. */
-static int unregister(const char *pin)
+/* BPF_STRUCT_OPS, newer than the headers that libbpf 1.1 comes with */
+#define ATTACH_STRUCT_OPS	44
+
+/* Register the learning side. Returns its link, or a negative errno. */
+static int learn_register(struct bpf_map *map)
 {
-	const __u32 zero = 0;
+	struct bpf_link *link;
 	int fd, err;
 
-	fd = bpf_obj_get(pin);
-	if (fd < 0)
-		return fd;
-	err = bpf_map_delete_elem(fd, &zero);
-	close(fd);
-	/* Somebody else may have unregistered it. */
-	if (err && err != -ENOENT && err != -EINPROGRESS)
+	link = bpf_map__attach_struct_ops(map);
+	err = libbpf_get_error(link);
+	if (err)
 		return err;
-	return unlink(pin) ? -errno : 0;
+
+	fd = bpf_link__fd(link);
+	/* libbpf before 1.2 fills the map, and knows no link of it. */
+	if (fd == bpf_map__fd(map))
+		fd = bpf_link_create(fd, 0, ATTACH_STRUCT_OPS, NULL);
+	/* The descriptor is the caller's. */
+	bpf_link__disconnect(link);
+	bpf_link__destroy(link);
+	return fd;
 }
 
-static int pin_registered(int fd, const char *pin)
+/* Nothing was registered here: what is pinned was stopped, or is of a namespace
+ * that has gone and whose number this one has now.
+ */
+static int learn_pin_new(int link, const char *pin)
 {
 	int err;
 
-	err = bpf_obj_pin(fd, pin);
+	err = bpf_obj_pin(link, pin);
 	if (err != -EEXIST)
 		return err;
 
-	/* Nothing was registered here: the pin is of a namespace that has gone,
-	 * and whose number this one has now.
-	 */
-	err = unregister(pin);
-	return err ?: bpf_obj_pin(fd, pin);
+	warn(pin, "was left by an interrupted stop, or by a namespace that has gone; replaced");
+	return unlink(pin) ? -errno : bpf_obj_pin(link, pin);
+}
+
+static int learn_refused(int err, const char *pin)
+{
+	if (err != -EBUSY)
+		return fail("this network namespace",
+			    "cannot register the learning side: %s; see the kernel log",
+			    reason(err));
+	if (access(pin, F_OK))
+		return fail("this network namespace",
+			    "something else learns here, or xdp_xfrm under another bpffs; see bpftool map and stop that first");
+	return fail("this network namespace",
+		    "learning already runs; run xdp_xfrm stop first");
 }
 
 static int start_learning(struct bpf_object *obj, const char *pin)
 {
-	struct bpf_link *link;
 	struct bpf_map *map;
-	int err;
+	int link, err;
 
 	map = bpf_object__find_map_by_name(obj, "xdp_xfrm_learn");
-	link = bpf_map__attach_struct_ops(map);
-	err = libbpf_get_error(link);
-	if (err == -EBUSY)
-		return fail("this network namespace",
-			    "learning already runs; run xdp_xfrm stop first");
-	if (err)
-		return fail("this network namespace",
-			    "cannot register the learning side: %s; see the kernel log",
-			    reason(err));
+	link = learn_register(map);
+	if (link < 0)
+		return learn_refused(link, pin);
 
-	err = pin_registered(bpf_map__fd(map), pin);
+	err = learn_pin_new(link, pin);
 	if (err)
 		fail(pin, "%s; remove what is there", reason(err));
-	else
-		bpf_link__disconnect(link);
-	bpf_link__destroy(link);
+	close(link);
 	return err;
 }
 
@@ -103,12 +115,12 @@ int cmd_start(const struct options *opts, int argc, char **argv)
 {
 	struct bpf_object *obj;
 	char pin[LEARN_PIN_LEN];
-	struct pins pins;
+	struct bpffs bpffs;
 	int err;
 
 	(void)argc;
 	(void)argv;
-	if (probe_kernel() || learn_pin(pin) || pins_open(&pins))
+	if (probe_kernel() || learn_pin(pin) || pins_open(&bpffs))
 		return -1;
 
 	obj = object_load(&learn_object, opts->flows);
@@ -117,7 +129,7 @@ int cmd_start(const struct options *opts, int argc, char **argv)
 	if (!err)
 		check_devices();
 
-	pins_close(&pins, err);
+	pins_close(&bpffs, err);
 	return err;
 }
 
@@ -157,35 +169,54 @@ static int forget_flows(bool all)
 
 static int stop_learning(const char *pin, void *arg)
 {
-	int err;
+	int fd, err;
 
 	(void)arg;
-	err = unregister(pin);
-	if (err == -ENOENT)
+	fd = bpf_obj_get(pin);
+	if (fd == -ENOENT)
 		return fail("this network namespace",
 			    "learning was not started, or under another bpffs; run xdp_xfrm start");
+	err = fd < 0 ? fd : bpf_link_detach(fd);
+	if (fd >= 0)
+		close(fd);
 	if (err)
 		return fail(pin, "cannot unregister it: %s; see the kernel log",
 			    reason(err));
 	return 0;
 }
 
+static int remove_pin(const char *pin, void *arg)
+{
+	(void)arg;
+	if (unlink(pin))
+		return fail(pin, "%s; remove it", reason(errno));
+	return 0;
+}
+
+static int stop(const char *pin, bool all)
+{
+	int err;
+
+	err = all ? learn_pins_each(stop_learning, NULL) :
+		    stop_learning(pin, NULL);
+	err = err ?: forget_flows(all);
+	if (err)
+		return err;
+	return all ? learn_pins_each(remove_pin, NULL) : remove_pin(pin, NULL);
+}
+
 int cmd_stop(const struct options *opts, int argc, char **argv)
 {
 	char pin[LEARN_PIN_LEN];
-	struct pins pins;
+	struct bpffs bpffs;
 	int err;
 
 	(void)argc;
 	(void)argv;
-	if (probe_root() || learn_pin(pin) || pins_open(&pins))
+	if (probe_root() || learn_pin(pin) || pins_open(&bpffs))
 		return -1;
 
-	err = opts->all ? learn_pins_each(stop_learning, NULL) :
-			  stop_learning(pin, NULL);
-	if (!err)
-		err = forget_flows(opts->all);
-
-	pins_close(&pins, err);
+	err = stop(pin, opts->all);
+	pins_close(&bpffs, err);
 	return err;
 }

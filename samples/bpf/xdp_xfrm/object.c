@@ -3,9 +3,13 @@
 
 #include <errno.h>
 #include <unistd.h>
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "tool.h"
+
+/* BPF_F_LINK, newer than the headers that libbpf 1.1 comes with */
+#define MAP_FLAG_LINK	0x2000
 
 /* libbpf takes a pinned map only if it is as large as the object says. */
 static int size_flow_map(struct bpf_object *obj, __u32 flows)
@@ -33,6 +37,32 @@ static int size_flow_map(struct bpf_object *obj, __u32 flows)
 	return 0;
 }
 
+/* Registered by a link, what is registered goes with the last user of the link. */
+static int use_link(struct bpf_object *obj)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, obj) {
+		if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS)
+			return bpf_map__set_map_flags(map, MAP_FLAG_LINK);
+	}
+	return 0;
+}
+
+/* Programs and maps are found again by name. libbpf leaves names out where its
+ * attempt to use one was refused, for whatever reason.
+ */
+static int check_names(struct bpf_object *obj)
+{
+	struct bpf_program *program = bpf_object__next_program(obj, NULL);
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	int err;
+
+	err = bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len);
+	return err ?: info.name[0] ? 0 : -EPERM;
+}
+
 /* Returns NULL after an error. @flows: 0 for the size of the pinned map, or the
  * default. A new map is pinned; see pins_close() for who removes it.
  */
@@ -57,7 +87,7 @@ struct bpf_object *object_load(const struct embedded *embedded, __u32 flows)
 	if (size_flow_map(obj, flows))
 		goto close;
 
-	err = bpf_object__load(obj);
+	err = use_link(obj) ?: bpf_object__load(obj) ?: check_names(obj);
 	if (!err)
 		return obj;
 

@@ -8,50 +8,15 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
-#include <linux/magic.h>
 
 #include "tool.h"
 
 #define LEARN_PREFIX	"learn-"
-
-static bool bpffs_mounted(void)
-{
-	struct statfs fs;
-
-	return !statfs(BPFFS, &fs) && fs.f_type == BPF_FS_MAGIC;
-}
-
-/* A mount in a namespace of one command, as `ip netns exec` makes it, would take
- * all pins with it.
- */
-static bool mount_lasts(void)
-{
-	struct stat mine, init;
-
-	return !stat("/proc/self/ns/mnt", &mine) &&
-	       !stat("/proc/1/ns/mnt", &init) &&
-	       mine.st_ino == init.st_ino && mine.st_dev == init.st_dev;
-}
-
-static int bpffs_mount(void)
-{
-	if (!mount_lasts())
-		return fail(BPFFS,
-			    "no bpffs in this mount namespace, pins would be lost; enter a network namespace by nsenter --net=/run/netns/NAME, not by ip netns exec");
-	if (mount("bpf", BPFFS, "bpf", 0, "mode=0700"))
-		return fail(BPFFS, "cannot mount bpffs: %s; mount it",
-			    reason(errno));
-	return 0;
-}
 
 static int make_dir(const char *path)
 {
@@ -67,31 +32,6 @@ static void remove_empty_dirs(void)
 	rmdir(XDP_DIR);
 }
 
-int pins_open(struct pins *pins)
-{
-	pins->mounted = false;
-	if (!bpffs_mounted()) {
-		if (bpffs_mount())
-			return -1;
-		pins->mounted = true;
-	}
-
-	pins->lock = open(BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (pins->lock < 0 || flock(pins->lock, LOCK_EX)) {
-		fail(BPFFS, "cannot lock it: %s; mount a bpffs",
-		     reason(errno));
-		goto close;
-	}
-
-	if (make_dir(XDP_DIR) || make_dir(GLOBALS_DIR) || make_dir(LEARN_DIR))
-		goto close;
-	return 0;
-
-close:
-	pins_close(pins, true);
-	return -1;
-}
-
 static int see_learn_pin(const char *pin, void *arg)
 {
 	(void)pin;
@@ -105,27 +45,38 @@ static void flow_map_release(void)
 	__u32 id;
 	int fd;
 
-	learn_pins_each(see_learn_pin, &learning);
-	if (learning)
+	if (learn_pins_each(see_learn_pin, &learning) || learning)
 		return;
 
 	fd = flow_map_open(&id, NULL);
 	if (fd < 0)
 		return;
+	/* In doubt it is used. */
 	if (!flow_map_attached(id))
 		unlink(FLOWS_PIN);
 	close(fd);
 }
 
+int pins_open(struct bpffs *bpffs)
+{
+	if (bpffs_lock(bpffs))
+		return -1;
+
+	/* Left by a call that was killed: its size binds nobody. */
+	flow_map_release();
+	if (!make_dir(XDP_DIR) && !make_dir(GLOBALS_DIR) &&
+	    !make_dir(LEARN_DIR))
+		return 0;
+	pins_close(bpffs, true);
+	return -1;
+}
+
 /* Programs that this call loaded and did not attach must be gone by now. */
-void pins_close(struct pins *pins, bool failed)
+void pins_close(struct bpffs *bpffs, bool failed)
 {
 	flow_map_release();
 	remove_empty_dirs();
-	if (pins->lock >= 0)
-		close(pins->lock);
-	if (pins->mounted && failed)
-		umount(BPFFS);
+	bpffs_unlock(bpffs, failed);
 }
 
 /* Where the learning side of this network namespace is pinned. */
@@ -151,7 +102,8 @@ int learn_pins_each(int (*visit)(const char *pin, void *arg), void *arg)
 
 	dir = opendir(LEARN_DIR);
 	if (!dir)
-		return 0;
+		return errno == ENOENT ? 0 :
+		       fail(LEARN_DIR, "%s; see what is there", reason(errno));
 
 	while (!err && (entry = readdir(dir))) {
 		if (strncmp(entry->d_name, LEARN_PREFIX,

@@ -12,45 +12,47 @@
 
 #define MAX_MAPS	16
 
-static bool is_flow_map(__u32 id)
+/* Returns 1 if it is one, 0 if not or no more, or a negative errno. */
+static int is_flow_map(__u32 id)
 {
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
-	bool is;
-	int fd;
+	int fd, err;
 
 	fd = bpf_map_get_fd_by_id(id);
 	if (fd < 0)
-		return false;
-	is = !bpf_obj_get_info_by_fd(fd, &info, &len) &&
-	     !strcmp(info.name, "xdp_xfrm_flows");
+		return fd == -ENOENT ? 0 : fd;
+	err = bpf_obj_get_info_by_fd(fd, &info, &len);
 	close(fd);
-	return is;
+	return err ?: !strcmp(info.name, "xdp_xfrm_flows");
 }
 
-/* The id of the flow map that the program uses, 0 if it is not our XDP program;
- * however it was loaded.
+/* @map gets the id of the flow map that the program uses, 0 if it is not our XDP
+ * program; however it was loaded. Returns 0 or a negative errno.
  */
-static __u32 program_flow_map(int fd, char name[BPF_OBJ_NAME_LEN])
+static int program_flow_map(int fd, __u32 *map, char name[BPF_OBJ_NAME_LEN])
 {
 	struct bpf_prog_info info = {};
 	__u32 maps[MAX_MAPS], len = sizeof(info);
+	int err, is = 0;
 	__u32 i;
 
+	*map = 0;
 	info.map_ids = (__u64)(unsigned long)maps;
 	info.nr_map_ids = MAX_MAPS;
-	if (bpf_obj_get_info_by_fd(fd, &info, &len))
-		return 0;
-	if (name)
-		memcpy(name, info.name, BPF_OBJ_NAME_LEN);
+	err = bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (err)
+		return err;
+	memcpy(name, info.name, BPF_OBJ_NAME_LEN);
 
 	if (info.type != BPF_PROG_TYPE_XDP || strcmp(info.name, "xdp_xfrm"))
 		return 0;
-	for (i = 0; i < info.nr_map_ids && i < MAX_MAPS; i++) {
-		if (is_flow_map(maps[i]))
-			return maps[i];
+	for (i = 0; i < info.nr_map_ids && i < MAX_MAPS && !is; i++) {
+		is = is_flow_map(maps[i]);
+		if (is > 0)
+			*map = maps[i];
 	}
-	return 0;
+	return is < 0 ? is : 0;
 }
 
 /* Returns a negative errno, reports nothing. Without a program, @attached->id is
@@ -79,8 +81,8 @@ int attached_get(int ifindex, struct attached *attached)
 	attached->fd = bpf_prog_get_fd_by_id(attached->id);
 	if (attached->fd < 0)
 		return attached->fd;
-	attached->flow_map = program_flow_map(attached->fd, attached->name);
-	return 0;
+	return program_flow_map(attached->fd, &attached->flow_map,
+				attached->name);
 }
 
 void attached_put(struct attached *attached)
@@ -90,19 +92,25 @@ void attached_put(struct attached *attached)
 	attached->fd = -1;
 }
 
-/* Does any of our XDP programs, in any network namespace, use the flow map? */
-bool flow_map_attached(__u32 map)
+/* Does any of our XDP programs, in any network namespace, use the flow map?
+ * Returns 1 or 0, or a negative errno; reports nothing.
+ */
+int flow_map_attached(__u32 map)
 {
-	bool used = false;
-	__u32 id = 0;
-	int fd;
+	char name[BPF_OBJ_NAME_LEN];
+	__u32 used = 0, id = 0;
+	int fd, err = 0;
 
-	while (!used && !bpf_prog_get_next_id(id, &id)) {
+	while (!err && used != map) {
+		err = bpf_prog_get_next_id(id, &id);
+		if (err)
+			break;
 		fd = bpf_prog_get_fd_by_id(id);
-		if (fd < 0)
+		if (fd == -ENOENT)
 			continue;
-		used = program_flow_map(fd, NULL) == map;
-		close(fd);
+		err = fd < 0 ? fd : program_flow_map(fd, &used, name);
+		if (fd >= 0)
+			close(fd);
 	}
-	return used;
+	return err == -ENOENT ? 0 : err ?: 1;
 }

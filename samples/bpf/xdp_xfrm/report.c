@@ -12,25 +12,12 @@
 static const char *command;
 static bool verbose;
 
-/* The kernel's own words (extended ack) on the last request by netlink. */
-static char kernel_words[256];
+/* The kernel's own words on the error that is reported next; may be empty. */
+static char kernel_words[128];
 
 static int print_libbpf(enum libbpf_print_level level, const char *fmt,
 			va_list args)
 {
-	static const char prefix[] = "libbpf: Kernel error message: ";
-	char line[sizeof(prefix) + sizeof(kernel_words)] = "";
-	va_list copy;
-
-	va_copy(copy, args);
-	vsnprintf(line, sizeof(line), fmt, copy);
-	va_end(copy);
-	if (!strncmp(line, prefix, sizeof(prefix) - 1)) {
-		line[strcspn(line, "\n")] = '\0';
-		memcpy(kernel_words, line + sizeof(prefix) - 1,
-		       sizeof(kernel_words) - 1);
-	}
-
 	if (verbose && level != LIBBPF_DEBUG)
 		return vfprintf(stderr, fmt, args);
 	return 0;
@@ -69,6 +56,11 @@ void warn(const char *what, const char *fmt, ...)
 	va_start(args, fmt);
 	print_line(what, fmt, args);
 	va_end(args);
+}
+
+void kernel_said(const char *words)
+{
+	snprintf(kernel_words, sizeof(kernel_words), "%s", words);
 }
 
 /* Why: what the kernel said if it said something, else the text of @err. */

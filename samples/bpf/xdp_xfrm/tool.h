@@ -6,6 +6,7 @@
  * number, and have reported the error, unless their comment says otherwise.
  */
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <linux/types.h>
@@ -45,6 +46,7 @@ int cmd_flows(const struct options *opts, int argc, char **argv);
 void report_init(const struct options *opts);
 int fail(const char *what, const char *fmt, ...) __printf(2, 3);
 void warn(const char *what, const char *fmt, ...) __printf(2, 3);
+void kernel_said(const char *words);
 const char *reason(int err);
 void print_json_string(const char *s);
 
@@ -56,8 +58,27 @@ int probe_root(void);
 int probe_kernel(void);
 int probe_types(void);
 
-/* pin.c: paths below the bpffs */
+/* bpffs.c */
 #define BPFFS		"/sys/fs/bpf"
+
+/**
+ * struct bpffs - the bpffs while a command changes what is pinned there
+ * @lock: open directory, locked against other calls of this tool
+ * @below: the directory that it is mounted on, locked, if it was not mounted
+ * @mounted: this call mounted it
+ * @signals: those that the caller blocked
+ */
+struct bpffs {
+	int		lock;
+	int		below;
+	bool		mounted;
+	sigset_t	signals;
+};
+
+int bpffs_lock(struct bpffs *bpffs);
+void bpffs_unlock(struct bpffs *bpffs, bool failed);
+
+/* pin.c: paths below the bpffs */
 #define XDP_DIR		BPFFS "/xdp"
 #define GLOBALS_DIR	XDP_DIR "/globals"	/* iproute2's choice */
 #define FLOWS_PIN	GLOBALS_DIR "/xdp_xfrm_flows"
@@ -65,18 +86,8 @@ int probe_types(void);
 
 #define LEARN_PIN_LEN	64
 
-/**
- * struct pins - the bpffs while a command changes what is pinned there
- * @lock: open directory, locked against other calls of this tool
- * @mounted: this call mounted it
- */
-struct pins {
-	int	lock;
-	bool	mounted;
-};
-
-int pins_open(struct pins *pins);
-void pins_close(struct pins *pins, bool failed);
+int pins_open(struct bpffs *bpffs);
+void pins_close(struct bpffs *bpffs, bool failed);
 int learn_pin(char pin[LEARN_PIN_LEN]);
 int learn_pins_each(int (*visit)(const char *pin, void *arg), void *arg);
 int flow_map_open(__u32 *id, __u32 *max_entries);
@@ -101,7 +112,49 @@ struct attached {
 
 int attached_get(int ifindex, struct attached *attached);
 void attached_put(struct attached *attached);
-bool flow_map_attached(__u32 id);
+int flow_map_attached(__u32 id);
+
+/* netlink.c */
+
+/**
+ * struct xdp_change - another XDP program for a device
+ * @ifindex: of the device
+ * @fd: the program that it gets, -1 for none
+ * @expected: the program that it has, -1 for none; else the change fails
+ * @mode: XDP_FLAGS_*_MODE
+ * @err: 0 or a negative errno
+ * @words: of the kernel, on the error
+ */
+struct xdp_change {
+	int	ifindex;
+	int	fd;
+	int	expected;
+	__u32	mode;
+	int	err;
+	char	words[128];
+};
+
+void xdp_change_all(struct xdp_change *changes, int count);
+
+/* device.c */
+
+/**
+ * struct device - a device of the command line
+ * @name: its name
+ * @ifindex: its index
+ * @before: the program it had
+ */
+struct device {
+	const char	*name;
+	int		ifindex;
+	struct attached	before;
+};
+
+struct device *devices_find(int count, char **names);
+void devices_free(struct device *devices, int count);
+int devices_change(const struct device *devices, int count, int fd, __u32 mode,
+		   int (*report)(const struct device *device, int err,
+				 __u32 mode));
 
 /* embed.c: the BPF objects, as ELF */
 extern const char xdp_elf_start[], xdp_elf_end[];

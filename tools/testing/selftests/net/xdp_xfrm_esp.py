@@ -136,26 +136,48 @@ def open_trailer(plain):
     return inner, bad
 
 
-def open_frame(frame, states, macs, addresses):
-    """One frame between the gateways: (inner packet or None, what does not
-    depend on sequence number, IV and id, complaints).
-    """
+def outer_complaints(frame, macs, addresses):
+    """What is wrong with the headers in front of ESP."""
     bad = []
     if (frame[0:6], frame[6:12]) != macs:
         bad.append(f"MAC addresses {frame[0:6].hex(':')} {frame[6:12].hex(':')}")
     outer = frame[ETH_LEN:ETH_LEN + IP_LEN]
-    ver_ihl, tos, tot_len, ident, frag, ttl, _, _, src, dst = struct.unpack("!BBHHHBBH4s4s", outer)
-    esp = frame[ETH_LEN + IP_LEN:]
+    ver_ihl, tot_len, ttl, src, dst = struct.unpack("!BxHxxxxBxxx4s4s", outer)
     if ver_ihl != 0x45:
         bad.append(f"outer version and header length {ver_ihl:#x}")
-    if tot_len != IP_LEN + len(esp):
-        bad.append(f"outer length {tot_len}, frame has {IP_LEN + len(esp)}")
+    if tot_len != len(frame) - ETH_LEN:
+        bad.append(f"outer length {tot_len}, frame has {len(frame) - ETH_LEN}")
     if ttl != DEFAULT_TTL:
         bad.append(f"outer TTL {ttl}")
     if checksum(outer):
         bad.append("outer header checksum")
     if (src, dst) != addresses:
         bad.append(f"outer addresses {src.hex()} {dst.hex()}")
+    return bad
+
+
+def copied_complaints(outer, inner):
+    """What is wrong with the fields that the outer header takes from the inner one."""
+    bad = []
+    tos, ident, frag = struct.unpack_from("!xBxxHH", outer)
+    inner_frag = struct.unpack_from("!H", inner, 6)[0]
+    if frag != inner_frag & IP_DF:
+        bad.append(f"outer fragment field {frag:#x}, inner {inner_frag:#x}")
+    if frag and ident:
+        bad.append(f"outer id {ident} although DF")
+    if tos != outer_tos(inner[1]):
+        bad.append(f"outer TOS {tos:#x}, inner {inner[1]:#x}")
+    return bad
+
+
+def open_frame(frame, states, macs, addresses):
+    """One frame between the gateways: (inner packet or None, what does not
+    depend on sequence number, IV and id, complaints). Without macs and addresses
+    somebody may have changed the headers in front of ESP.
+    """
+    outer = frame[ETH_LEN:ETH_LEN + IP_LEN]
+    esp = frame[ETH_LEN + IP_LEN:]
+    bad = outer_complaints(frame, macs, addresses) if macs else []
 
     spi = struct.unpack_from("!I", esp)[0]
     state = states.get(spi)
@@ -170,12 +192,7 @@ def open_frame(frame, states, macs, addresses):
         bad.append(f"inner packet has {len(inner)} bytes, says {struct.unpack_from('!H', inner, 2)[0]}")
     if checksum(inner[:(inner[0] & 15) * 4]):
         bad.append("inner header checksum")
-    inner_frag = struct.unpack_from("!H", inner, 6)[0]
-    if frag != inner_frag & IP_DF:
-        bad.append(f"outer fragment field {frag:#x}, inner {inner_frag:#x}")
-    if frag and ident:
-        bad.append(f"outer id {ident} although DF")
-    if tos != outer_tos(inner[1]):
-        bad.append(f"outer TOS {tos:#x}, inner {inner[1]:#x}")
+    if macs:
+        bad += copied_complaints(outer, inner)
     constant = outer[:4] + outer[6:10] + outer[12:] + esp[:4] + plain
     return inner, constant, bad

@@ -8,28 +8,6 @@ cd "$(dirname "$0")"
 . ./xdp_xfrm_lib.sh
 . ./xdp_xfrm_tap_lib.sh
 
-g1()
-{
-	in_ns "$NS_G1" "$@"
-}
-
-# rules RULES: the ruleset of G1
-rules()
-{
-	g1 nft -f - <<<"flush ruleset; $1"
-}
-
-# chain HOOK RULES
-chain()
-{
-	rules "table ip t { chain c { type filter hook $1 priority 0; $2; }; }"
-}
-
-nat()
-{
-	rules "table ip t { chain c { type nat hook $1 priority 0; $2; }; }"
-}
-
 # refused NAME WANTED...
 refused()
 {

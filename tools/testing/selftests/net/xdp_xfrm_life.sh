@@ -10,11 +10,6 @@ cd "$(dirname "$0")"
 
 object=${XDP_XFRM_DIR:-../../../../samples/bpf/xdp_xfrm}/xdp_xfrm.bpf.o
 
-g1()
-{
-	in_ns "$NS_G1" "$@"
-}
-
 counter()
 {
 	g1 sed -n "s/^$1[[:space:]][[:space:]]*//p" /proc/net/xfrm_xdp_stat

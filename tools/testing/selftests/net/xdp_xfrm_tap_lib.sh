@@ -14,6 +14,11 @@
 #                            next result fails
 #   check NAME COMMAND...    a result: does COMMAND succeed?
 #   eventually COMMAND...    waits until COMMAND succeeds, 20 s at most
+#   refused NAME WANTED...   a result: packets were offered, none made a flow
+#   g1 COMMAND...            run COMMAND on G1
+#   rules RULES              the ruleset of G1, for nft
+#   chain HOOK RULES         the same: one chain of filters
+#   nat HOOK RULES           the same: one chain that translates addresses
 #   finish                   the plan; exit status
 
 declare -A got=()
@@ -22,8 +27,8 @@ complaints=()
 
 wire_up()
 {
-	export NS_A NS_G1 NS_G2 NS_B IP_A IP_B IP_G1_WAN IP_G2_WAN \
-		MAC_A MAC_G1_LAN MAC_G1_WAN MAC_G2_WAN
+	export NS_A NS_G1 NS_G2 NS_B IP_A IP_B IP_G1_LAN IP_G1_WAN \
+		IP_G2_WAN MAC_A MAC_G1_LAN MAC_G1_WAN MAC_G2_WAN
 	coproc WIRE { exec python3 -S xdp_xfrm_wire.py 2>&1; }
 	answer
 	ask state "$SPI_OUT" "$(fixed_key 128 a1)"
@@ -113,6 +118,33 @@ check()
 	shift
 	"$@" || complaints+=("$* failed")
 	result "$name"
+}
+
+refused()
+{
+	local name=$1
+	shift
+	expect "$name" 'XfrmXdpOffer>0' XfrmXdpLearned=0 XfrmXdpOutput=0 "$@"
+}
+
+g1()
+{
+	in_ns "$NS_G1" "$@"
+}
+
+rules()
+{
+	g1 nft -f - <<<"flush ruleset; $1"
+}
+
+chain()
+{
+	rules "table ip t { chain c { type filter hook $1 priority 0; $2; }; }"
+}
+
+nat()
+{
+	rules "table ip t { chain c { type nat hook $1 priority 0; $2; }; }"
 }
 
 known_flow()

@@ -11,11 +11,6 @@ cd "$(dirname "$0")"
 tunnel=(tmpl src "$IP_G1_WAN" dst "$IP_G2_WAN" proto esp reqid "$REQID" mode tunnel)
 to_b=(src "$NET_A" dst "$NET_B" dir out)
 
-g1()
-{
-	in_ns "$NS_G1" "$@"
-}
-
 # vlan NS DEV ID ADDRESS [OPTIONS...]: the address moves to a VLAN
 vlan()
 {

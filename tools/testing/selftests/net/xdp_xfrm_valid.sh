@@ -12,16 +12,6 @@ other_mac=02:00:00:00:00:33
 other_hop=192.0.2.3
 tunnel=(tmpl src "$IP_G1_WAN" dst "$IP_G2_WAN" proto esp reqid "$REQID" mode tunnel)
 
-g1()
-{
-	in_ns "$NS_G1" "$@"
-}
-
-rules()
-{
-	g1 nft -f - <<<"flush ruleset; $1"
-}
-
 # both_add SPI BYTE: a state in the same direction on both gateways, G2 first
 both_add()
 {

@@ -7,10 +7,18 @@ Reads one command a line from standard input:
   state SPI KEY         what decrypts an SPI (hexadecimal)
   send N [NAME=VALUE]   N packets from A to B: the first alone, then the rest.
                         size: of the frame; sport, tos, df, ttl, pad, csum, dst,
-                        dmac; options: bytes of them; fragment=1: each in two;
-                        vlan: tag of the frame; proto=icmp [kind]; by=socket, by=fpu (xdp_xfrm_fpu.ko), by=both
-                        (fpu and as usual); inner=any: may be changed; output=N:
-                        wait for N packets by XDP
+                        dmac, vlan: tag of the frame; step: from one sport to the next;
+                        options: bytes of them; fragment=1: each in two;
+                        proto=icmp [kind]; by=socket, by=fpu (xdp_xfrm_fpu.ko), by=both
+                        (fpu and as usual); inner=any, outer=any: may be changed;
+                        inner=unread: a device was to encrypt it;
+                        proto=syn: TCP; in=gre|ipip|geneve: encapsulated, for G1;
+                        forge=IFINDEX: with a record among the options of Geneve;
+                        output=N, arrive=N, deliver=N: wait for N packets by XDP,
+                        ESP frames, datagrams
+  later [NAME=VALUE]    what came since the last answer; arrive, deliver as above
+  tap NAME RECEIVER SENDER
+                        one more wire, by NS/DEV of its ends; without ends: no more
   sizes FROM TO STEP    one UDP frame of each size; after every tenth one with
                         IP options, which XDP does not forward
   tcp BYTES             a stream from A to B, compared
@@ -25,7 +33,13 @@ NAME=VALUE: differences of G1's counters, and
   good                  ESP packets without any complaint
   late                  of these, behind one with a higher sequence number
   delivered             datagrams that a socket on B received
-  spi, dmac, vlan       of the ESP frames, all values
+  spi, dmac, vlan, outer_src, outer_dst, outer_ttl, outer_tos
+                        of the ESP frames, all values
+  inner_src, inner_ttl, mss
+                        of the packets inside, all values
+  NAME_esp, NAME_clear, NAME_other
+                        IPv4 frames that came by one more wire
+  peer_COUNTER          the same difference on G2, if there is one
   icmp                  type/code of ICMP messages that A received
   bad                   number of complaints
 
@@ -40,8 +54,10 @@ import struct
 import sys
 import time
 
+import xdp_xfrm_frame
 from xdp_xfrm_esp import (ETH_LEN, IP_DF, IP_FRAGMENT, IP_LEN, IPPROTO_ESP, State, checksum,
                           forwarded, l4_checksum, open_frame)
+from xdp_xfrm_frame import ipv4
 
 ETH_P_ALL = 3
 SOL_PACKET = 263
@@ -135,10 +151,13 @@ class Tap:
         return frames
 
 
-def ipv4(src, dst, proto, body, ident, tos=0, frag=IP_DF, ttl=64, options=b""):
-    head = struct.pack("!BBHHHBBH4s4s", 0x45 + len(options) // 4, tos,
-                       IP_LEN + len(options) + len(body), ident, frag, ttl, proto, 0, src, dst) + options
-    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body
+def sort_of(frame):
+    """Of a frame on a wire between the gateways."""
+    if frame[12:14] != b"\x08\0":
+        return None
+    if frame[23] == IPPROTO_ESP:
+        return "esp"
+    return "clear" if frame[26:30] == socket.inet_aton(os.environ["IP_A"]) else "other"
 
 
 class Wire:
@@ -150,11 +169,14 @@ class Wire:
         self.lan = Tap(env["NS_G1"], "lan0")
         self.wan_near = Tap(env["NS_G1"], "wan0")
         self.wan = Tap(env["NS_G2"], "wan0")
-        self.ip_a, self.ip_b, self.ip_g1, self.ip_g2 = (
-            socket.inet_aton(env[name]) for name in ("IP_A", "IP_B", "IP_G1_WAN", "IP_G2_WAN"))
+        self.taps = {}
+        self.ip_a, self.ip_b, self.ip_lan, self.ip_g1, self.ip_g2 = (
+            socket.inet_aton(env[name]) for name in ("IP_A", "IP_B", "IP_G1_LAN", "IP_G1_WAN", "IP_G2_WAN"))
         self.mac_a, self.mac_lan, self.mac_g1, self.mac_g2 = (
             bytes.fromhex(env[name].replace(":", "")) for name in ("MAC_A", "MAC_G1_LAN", "MAC_G1_WAN", "MAC_G2_WAN"))
-        self.stat = in_ns(env["NS_G1"], lambda: open("/proc/thread-self/net/xfrm_xdp_stat", encoding="ascii"))
+        self.stat, self.peer_stat = (
+            in_ns(env[name], lambda: open("/proc/thread-self/net/xfrm_xdp_stat", encoding="ascii"))
+            for name in ("NS_G1", "NS_G2"))
         self.sink = in_ns(env["NS_B"], lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         self.sink.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
         self.sink.bind((env["IP_B"], PORT))
@@ -169,8 +191,11 @@ class Wire:
         self.bad = []
 
     def counters(self):
-        self.stat.seek(0)
-        return {name: int(value) for name, value in (line.split() for line in self.stat)}
+        counters = {}
+        for prefix, file in ("", self.stat), ("peer_", self.peer_stat):
+            file.seek(0)
+            counters |= {prefix + name: int(value) for name, value in (line.split() for line in file)}
+        return counters
 
     def marker_pass(self, sender, receiver):
         """Everything sent before has come by when the marker has."""
@@ -192,6 +217,15 @@ class Wire:
         self.marker_pass(self.a, self.lan)
         self.marker_pass(self.a, self.lan)
         self.marker_pass(self.wan_near, self.wan)
+        for receiver, sender in self.taps.values():
+            self.marker_pass(sender, receiver)
+
+    def tap(self, name, *ends):
+        """One more wire, or no more."""
+        self.taps.pop(name, None)
+        if ends:
+            self.taps[name] = [Tap(*end.split("/")) for end in ends]
+        return {}
 
     def udp(self, size, sport=1000, tos=0, df=1, ttl=64, pad=0, options=0, csum=1, dst=None):
         """An Ethernet frame of a size, plus padding of the link layer."""
@@ -210,9 +244,22 @@ class Wire:
         body = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
         return ipv4(self.ip_a, self.ip_b, 1, body, self.ident), b""
 
-    def frame(self, packet, pad=b"", dmac=None, vlan=0):
+    def syn(self, sport=1000, **_):
+        self.ident = self.ident % 65535 + 1
+        return xdp_xfrm_frame.syn(self.ip_a, self.ip_b, sport, PORT, self.ident), b""
+
+    def encapsulate(self, tunnel, packet, forge):
+        """For G1 to decapsulate."""
+        if tunnel == "geneve":
+            record = xdp_xfrm_frame.forged_record(forge) if forge else b""
+            return xdp_xfrm_frame.geneve(self.ip_a, self.ip_lan, self.mac_lan + self.mac_a, 7, packet, record)
+        return getattr(xdp_xfrm_frame, tunnel)(self.ip_a, self.ip_lan, packet)
+
+    def frame(self, packet, pad=b"", dmac=None, tunnel=None, forge=0, vlan=0):
         if packet[8] > 1:
             self.sent[forwarded(packet)] = None
+        if tunnel:
+            packet = self.encapsulate(tunnel, packet, forge)
         kind = (struct.pack("!HH", 0x8100, vlan) if vlan else b"") + b"\x08\0"
         return (dmac or self.mac_lan) + self.mac_a + kind + packet + pad
 
@@ -225,7 +272,7 @@ class Wire:
 
     def begin(self):
         self.settle()
-        for tap in (self.a, self.lan, self.wan_near):
+        for tap in (self.a, self.lan, self.wan_near, *(receiver for receiver, _ in self.taps.values())):
             tap.take()
         # what was late, in a queue: its sequence numbers count
         for frame in self.wan.take():
@@ -268,8 +315,17 @@ class Wire:
         head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
         return frame[:ETH_LEN] + head + frame[ETH_LEN + IP_LEN:]
 
-    def open(self, frame):
-        return open_frame(frame, self.states, (frame[0:6], self.mac_g1), (self.ip_g1, self.ip_g2))
+    def open(self, frame, outer=True):
+        return open_frame(frame, self.states, outer and (frame[0:6], self.mac_g1), (self.ip_g1, self.ip_g2))
+
+    def await_arrival(self, expected):
+        """Queues and timers: markers overtake what waits there."""
+        end = time.monotonic() + LIMIT
+        while sum(sort_of(frame) == "esp" for frame in self.wan.frames) < expected:
+            select.select([self.wan.sock], [], [], 0.1)
+            self.wan.read()
+            if time.monotonic() > end:
+                return
 
     def await_output(self, expected):
         """Asynchronous ciphers: markers overtake what they work on."""
@@ -279,12 +335,17 @@ class Wire:
             if time.monotonic() > end:
                 return
 
-    def end(self, known=True, datagrams=True, output=0):
-        """Judge what came by; known: every inner packet must be one that was sent."""
+    def end(self, inner="sent", outer="equal", datagrams=True, output=0, arrive=0, deliver=0):
+        """Judge what came by. inner: "sent", every one must be a packet that was sent;
+        "any", its checksum must be right; "unread". outer: "equal", or changed.
+        """
         self.await_output(output)
+        self.await_arrival(arrive)
         self.settle()
         facts = {"esp": 0, "clear": 0, "good": 0, "late": 0}
-        spis, dmacs, vlans, inners, arriving, last = {}, {}, {}, set(), 0, {}
+        values = {name: {} for name in ("spi", "dmac", "vlan", "outer_src", "outer_dst", "outer_ttl", "outer_tos",
+                                        "inner_src", "inner_ttl", "mss", "icmp")}
+        inners, arriving, last = set(), 0, {}
         for frame in self.wan.take():
             if frame[12:14] != b"\x08\0":
                 continue
@@ -295,46 +356,66 @@ class Wire:
                     facts["clear"] += 1
                 continue
             facts["esp"] += 1
-            vlans[f"{frame.vlan:#x}"] = None
+            vlan = frame.vlan
             frame = self.reassemble(frame)
             if not frame:
                 continue
             packet = frame[ETH_LEN:]
             spi, seq = struct.unpack_from("!II", packet, IP_LEN)
-            spis[f"{spi:#x}"] = None
             facts["late"] += seq < last.get(spi, 0)
             last[spi] = seq
-            dmacs[frame[0:6].hex(":")] = None
-            inner, constant, bad = self.open(frame)
-            if inner:
-                inners.add(inner)
+            for name, value in (("spi", f"{spi:#x}"), ("dmac", frame[0:6].hex(":")), ("vlan", f"{vlan:#x}"),
+                                ("outer_src", socket.inet_ntoa(packet[12:16])),
+                                ("outer_dst", socket.inet_ntoa(packet[16:20])),
+                                ("outer_ttl", packet[8]), ("outer_tos", packet[1])):
+                values[name][value] = None
+            arriving += frame[0:6] == self.mac_g2
+            if inner == "unread":
+                continue
+            plain, constant, bad = self.open(frame, outer == "equal")
+            if plain:
+                inners.add(plain)
+                values["inner_src"][socket.inet_ntoa(plain[12:16])] = None
+                values["inner_ttl"][plain[8]] = None
+                if xdp_xfrm_frame.is_syn(plain):
+                    values["mss"][xdp_xfrm_frame.mss(plain)] = None
                 self.constant.append(constant)
-                if known and self.sent.pop(inner, 1):
-                    bad.append(f"inner packet is none that was sent: {inner[:28].hex()}")
-                if not known and l4_checksum(inner):
+                if inner == "sent" and self.sent.pop(plain, 1):
+                    bad.append(f"inner packet is none that was sent: {plain[:28].hex()}")
+                if inner == "any" and l4_checksum(plain):
                     bad.append("checksum of the inner packet")
             facts["good"] += not bad
-            arriving += frame[0:6] == self.mac_g2
             self.bad += bad
-        facts["delivered"] = self.await_delivery(arriving) if datagrams else 0
-        answers = {f"{frame[34]}/{frame[35]}": None for frame in self.a.take() if frame[12:14] == b"\x08\0" and frame[23] == 1}
-        facts |= {"spi": ",".join(spis), "dmac": ",".join(dmacs), "vlan": ",".join(vlans), "icmp": ",".join(answers)}
-        after = self.counters()
-        facts |= {name: after[name] - self.before[name] for name in after}
-        return facts
+        facts["delivered"] = self.await_delivery(max(arriving, deliver)) if datagrams else 0
+        for frame in self.a.take():
+            if frame[12:14] == b"\x08\0" and frame[23] == 1:
+                values["icmp"][f"{frame[34]}/{frame[35]}"] = None
+        facts |= {name: ",".join(map(str, all_values)) for name, all_values in values.items()}
+        for name, (receiver, _) in self.taps.items():
+            sorts = [sort_of(frame) for frame in receiver.take()]
+            facts |= {f"{name}_{what}": sorts.count(what) for what in ("esp", "clear", "other")}
+        return facts | self.counted()
+
+    def counted(self):
+        """What the counters have moved; those of G2 only if they have."""
+        before, self.before = self.before, self.counters()
+        moved = {name: value - before[name] for name, value in self.before.items()}
+        return {name: value for name, value in moved.items() if value or not name.startswith("peer_")}
 
     def send_fpu(self, frame):
         """While the FPU of this CPU is taken."""
         with open("/proc/xdp_xfrm_fpu", "wb", buffering=0) as file:
             in_ns(os.environ["NS_A"], lambda: file.write(frame))
 
-    def send(self, count, size=100, proto="udp", fragment=0, by="frame", inner="sent", dmac=None, dst=None, vlan=0,
-             output=0, **options):
+    def send(self, count, size=100, proto="udp", fragment=0, by="frame", inner="sent", outer="equal",
+             dmac=None, dst=None, forge=0, step=0, sport=1000, vlan=0, **options):
+        waits = {name: options.pop(name) for name in ("output", "arrive", "deliver") if name in options}
+        tunnel = options.pop("in", None)
         self.begin()
         sock = None
         if by == "socket":
             sock = in_ns(os.environ["NS_A"], lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-            sock.bind((os.environ["IP_A"], options.get("sport", 1000)))
+            sock.bind((os.environ["IP_A"], sport))
         if dmac:
             dmac = bytes.fromhex(dmac.replace(":", ""))
         if dst:
@@ -342,6 +423,7 @@ class Wire:
         for n in range(count):
             if n == 1 or n % CHUNK == 1:
                 self.settle()
+            options["sport"] = sport + n * step
             if sock:
                 try:
                     sock.sendto(bytes(size - ETH_LEN - IP_LEN - 8), (os.environ["IP_B"], PORT))
@@ -350,12 +432,18 @@ class Wire:
                 continue
             if proto == "icmp":
                 packet, pad = self.icmp(size, **options)
+            elif proto == "syn":
+                packet, pad = self.syn(**options)
             else:
                 packet, pad = self.udp(size, dst=dst, **options)
             fpu = by == "fpu" or by == "both" and n % 2
             for part in self.fragments(packet) if fragment else [packet]:
-                (self.send_fpu if fpu else self.a.send)(self.frame(part, pad, dmac, vlan))
-        return self.end(known=not sock and inner == "sent", datagrams=proto == "udp", output=output)
+                (self.send_fpu if fpu else self.a.send)(self.frame(part, pad, dmac, tunnel, forge, vlan))
+        return self.end("any" if sock else inner, outer, datagrams=proto == "udp", **waits)
+
+    def later(self, **waits):
+        self.bad = []
+        return self.end(**waits)
 
     def sizes(self, first, last, step):
         self.begin()
@@ -395,7 +483,7 @@ class Wire:
                 came += receiver.recv(65536)
         for sock in (sender, receiver, listener):
             sock.close()
-        facts = self.end(known=False, datagrams=False)
+        facts = self.end("any", datagrams=False)
         facts["equal"] = int(came == data)
         return facts
 
@@ -415,8 +503,11 @@ class Wire:
     def command(self, name, args):
         named = dict(arg.split("=") for arg in args if "=" in arg)
         args = [arg for arg in args if "=" not in arg]
+        named = {k: int(v) if v.isdigit() else v for k, v in named.items()}
         if name == "send":
-            return self.send(int(args[0]), **{k: int(v) if v.isdigit() else v for k, v in named.items()})
+            return self.send(int(args[0]), **named)
+        if name == "later":
+            return self.later(**named)
         if name in ("sizes", "tcp"):
             return getattr(self, name)(*map(int, args))
         self.bad = []
@@ -426,7 +517,7 @@ class Wire:
         if name == "note":
             self.notes[args[0]] = sorted(self.constant)
             return {}
-        return {"same": self.same, "sequence": self.sequence}[name](*args)
+        return {"same": self.same, "sequence": self.sequence, "tap": self.tap}[name](*args)
 
 
 def main():
