@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # The front door. Everything generated lives in build/.
 
-.PHONY: help deps assemble kernel uml demo check twin series series-check bench shell clean
+.PHONY: help deps assemble kernel uml demo check soak twin series series-check bench shell clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'As root on Debian 12, each does all of its own set-up:'
 	@echo '  make demo          an IPsec gateway that encrypts in XDP, IKE to wire, in a guest'
 	@echo '  make check         all tests: KUnit, BPF selftests, shell-level tests'
+	@echo '  make soak          tests that take minutes each: load, churn, the tool killed anywhere'
 	@echo '  make twin          the same frames with and without the fast path, all compared'
 	@echo '  make shell         the topology of the demo, booted, and a prompt in it'
 	@echo '  make bench         instructions per packet: stack, plain XDP, this; build/bench.json'
@@ -46,6 +47,9 @@ demo: deps
 
 check: deps
 	@lab/check.sh
+
+soak: deps
+	@lab/check.sh soak
 
 twin: deps
 	@lab/kernel.sh test

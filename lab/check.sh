@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# All tests: the front door, KUnit under UML, BPF selftests and shell-level tests in the booted
-# test kernel. Ends with "N passed, N failed, N skipped".
+# check.sh: the front door, KUnit under UML, BPF selftests and shell-level tests in the booted
+# test kernel. check.sh soak: those that take their time. Both end with
+# "N passed, N failed, N skipped".
 . "$(dirname "$0")/common.sh"
 . "$lab/verdicts.sh"
 
 results=$build/check
 limit=${LAB_CHECK_LIMIT-2400}
-# these load all CPUs
-crowds=(xdp_xfrm_once.sh xdp_xfrm_churn.sh xdp_xfrm_gone.sh)
+# minutes each, and on all CPUs
+soak=(xdp_xfrm_once.sh xdp_xfrm_churn.sh xdp_xfrm_gone.sh xdp_xfrm_kill.sh)
 passed=0 failed=0 skipped=0
 
 # count NAME: results on standard input, one a line: "pass|fail|skip TEST"
@@ -51,13 +52,12 @@ run_kunit() {
 }
 
 # run_guests: two guests at once, each a share of the tests. Under TCG two guests
-# of one CPU do more than one of two; the one with test_progs has four.
+# of one CPU do more than one of two; the one with test_progs has two.
 run_guests() {
-	local guest pids=() rc single
-	mapfile -t single < <(printf '%s\n' "${scripts[@]}" | grep -vxFf <(printf '%s\n' "${crowds[@]}"))
+	local guest pids=() rc
 	printf '%-42s ... %s\n' 'two guests, test kernel' 'build/log/check-{bpf,net}.console'
-	"$lab/boot.sh" -l check-bpf -c 4 -t "$limit" test -- \
-		"$lab/check-guest" test_progs xdp_xfrm "${crowds[@]}" twin &
+	"$lab/boot.sh" -l check-bpf -t "$limit" test -- \
+		"$lab/check-guest" test_progs xdp_xfrm twin xdp_xfrm_tool.sh &
 	pids+=($!)
 	"$lab/boot.sh" -l check-net -c 1 -t "$limit" test -- "$lab/check-guest" "${single[@]}" "${others[@]}" &
 	pids+=($!)
@@ -65,12 +65,25 @@ run_guests() {
 		rc=0
 		wait "${pids[0]}" || rc=$?
 		pids=("${pids[@]:1}")
-		case $rc in
-		0) ;;
-		99) count "kernel log of check-$guest" <<<"fail a splat in build/log/check-$guest.console" ;;
-		*) count "guest check-$guest" <<<"fail it ended with status $rc, see build/log/check-$guest.console" ;;
-		esac
+		guest_ended "check-$guest" "$rc"
 	done
+}
+
+# guest_ended NAME STATUS
+guest_ended() {
+	case $2 in
+	0) ;;
+	99) count "kernel log of $1" <<<"fail a splat in build/log/$1.console" ;;
+	*) count "guest $1" <<<"fail it ended with status $2, see build/log/$1.console" ;;
+	esac
+}
+
+# run_soak: one guest, all CPUs
+run_soak() {
+	local rc=0
+	printf '%-42s ... %s\n' 'one guest, test kernel' 'build/log/check-soak.console'
+	"$lab/boot.sh" -l check-soak -c 4 -t 3600 test -- "$lab/check-guest" "${soak[@]}" || rc=$?
+	guest_ended check-soak "$rc"
 }
 
 # collect NAME: what it left in its directory
@@ -87,7 +100,7 @@ run_door() {
 	collect door
 }
 
-"$lab/kernel.sh" uml
+[[ ${1-} == soak ]] || "$lab/kernel.sh" uml
 "$lab/kernel.sh" test
 "$lab/tool.sh"
 "$lab/selftests.sh"
@@ -98,13 +111,21 @@ mkdir -p "$results/guest"
 mapfile -t scripts < <(sed -n 's/^TEST_PROGS *+= *//p' "$linux/tools/testing/selftests/net/Makefile" |
 	grep -oE 'xdp_xfrm[a-z0-9_]*\.(sh|py)')
 mapfile -t others < <(net_tests)
+mapfile -t scripts < <(printf '%s\n' "${scripts[@]}" | grep -vxFf <(printf '%s\n' "${soak[@]}"))
+mapfile -t single < <(printf '%s\n' "${scripts[@]}" | grep -vx xdp_xfrm_tool.sh)
 
 start=$SECONDS
-run_door
-printf '%-42s ... %s\n' 'KUnit under UML' "${results#"$top"/}/kunit.ktap"
-run_kunit
-run_guests
-for name in test_progs xdp_xfrm twin "${scripts[@]}" "${others[@]}"; do
+if [[ ${1-} == soak ]]; then
+	run_soak
+	names=("${soak[@]}")
+else
+	run_door
+	printf '%-42s ... %s\n' 'KUnit under UML' "${results#"$top"/}/kunit.ktap"
+	run_kunit
+	run_guests
+	names=(test_progs xdp_xfrm twin "${scripts[@]}" "${others[@]}")
+fi
+for name in "${names[@]}"; do
 	collect "$name"
 done
 printf '%-42s %3d s\n' 'tests' $((SECONDS - start))

@@ -50,6 +50,8 @@ cleanup()
 		[[ ! -e $simulator/devices/netdevsim$id ]] || echo $id >$simulator/del_device
 	done
 	gateway_down
+	# came with the card's state; it would decrypt before the taps of others
+	[[ ! -e /sys/module/esp4_offload ]] || eventually rmmod esp4_offload
 }
 
 # add_offloaded SPI BYTE

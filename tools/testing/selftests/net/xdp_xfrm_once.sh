@@ -47,7 +47,8 @@ loaded_gateway_up
 each_at_once 'the first packets at once' "XfrmXdpLearned>$((flows - 1))" 'XfrmXdpOutput>0'
 each_at_once 'all of them known: by XDP' XfrmXdpOffer=0 XfrmXdpLearned=0 \
 	"XfrmXdpOutput=$(($(nproc) * packets * flows))"
-g1 nft 'add table ip t; add chain ip t c { type filter hook forward priority 0; }; delete table ip t'
+g1 nft "add table ip t; add chain ip t c { type filter hook forward priority 0; }
+	delete table ip t"
 each_at_once 'not authorised any more' "XfrmXdpPassAuth>$((flows - 1))" \
 	"XfrmXdpLearned>$((flows - 1))"
 add_state "$NS_G2" "$IP_G1_WAN" "$IP_G2_WAN" 0x2001 "$(fixed_key 128 c3)"
