@@ -12,6 +12,7 @@
 #include <linux/netdevice.h>
 #include <linux/random.h>
 #include <linux/rtnetlink.h>
+#include <net/netevent.h>
 #include <net/netns/generic.h>
 
 #include "xfrm_xdp_internal.h"
@@ -327,6 +328,20 @@ static struct notifier_block xfrm_xdp_netdev_notifier = {
 	.notifier_call = xfrm_xdp_netdev_event,
 };
 
+/* Packets of a VLAN may have another priority now. */
+static int xfrm_xdp_netevent(struct notifier_block *nb, unsigned long event,
+			     void *ptr)
+{
+	if (event == NETEVENT_IPV4_FWD_UPDATE_PRIORITY_UPDATE)
+		xfrm_xdp_invalidate(ptr);
+
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block xfrm_xdp_netevent_notifier = {
+	.notifier_call = xfrm_xdp_netevent,
+};
+
 static int __net_init xfrm_xdp_net_init(struct net *net)
 {
 	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(net);
@@ -398,6 +413,7 @@ static int __init xfrm_xdp_init(void)
 	if (err)
 		return err;
 
-	return register_netdevice_notifier(&xfrm_xdp_netdev_notifier);
+	err = register_netevent_notifier(&xfrm_xdp_netevent_notifier);
+	return err ?: register_netdevice_notifier(&xfrm_xdp_netdev_notifier);
 }
 subsys_initcall(xfrm_xdp_init);

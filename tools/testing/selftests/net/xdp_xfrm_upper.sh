@@ -107,6 +107,12 @@ expect 'sent on a VLAN: with its tag and priority, counted' XfrmXdpLearned=1 Xfr
 	good=5 delivered=5 vlan=0x60c8
 send 3 sport=1011 vlan=100 tos=16
 expect 'another DSCP, another priority' XfrmXdpLearned=1 XfrmXdpOutput=2 good=3 vlan=0xc0c8
+g1 sysctl -qw net.ipv4.ip_forward_update_priority=0
+send 3 sport=1011 vlan=100 tos=16
+expect 'priority not from the DSCP any more: used at once' XfrmXdpPassAuth=1 XfrmXdpLearned=1 \
+	good=3 vlan=0x60c8
+g1 sysctl -qw net.ipv4.ip_forward_update_priority=1
+known_flow 1010 vlan=100
 g1 ip link set wan0.200 type vlan egress-qos-map 0:1
 send 3 sport=1010 vlan=100
 expect 'another map of priorities: used at once' XfrmXdpPassAuth=1 XfrmXdpLearned=1 good=3 \
