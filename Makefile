@@ -8,7 +8,7 @@ help:
 	@echo 'As root on Debian 12, each does all of its own set-up:'
 	@echo '  make demo          an IPsec gateway that encrypts in XDP, IKE to wire, in a guest'
 	@echo '  make check         all tests: KUnit, BPF selftests, shell-level tests'
-	@echo '  make soak          tests that take minutes each: load, churn, the tool killed anywhere'
+	@echo '  make soak          tests that take minutes each: load, churn, the tool interrupted'
 	@echo '  make twin          the same frames with and without the fast path, all compared'
 	@echo '  make shell         the topology of the demo, booted, and a prompt in it'
 	@echo '  make bench         instructions per packet: stack, plain XDP, this; build/bench.json'

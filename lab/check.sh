@@ -8,8 +8,8 @@
 
 results=$build/check
 limit=${LAB_CHECK_LIMIT-2400}
-# minutes each, and on all CPUs
-soak=(xdp_xfrm_once.sh xdp_xfrm_churn.sh xdp_xfrm_gone.sh xdp_xfrm_kill.sh)
+# minutes each, and some on all CPUs
+soak=(xdp_xfrm_once.sh xdp_xfrm_churn.sh xdp_xfrm_gone.sh xdp_xfrm_tool.sh xdp_xfrm_kill.sh)
 passed=0 failed=0 skipped=0
 
 # count NAME: results on standard input, one a line: "pass|fail|skip TEST"
@@ -57,9 +57,9 @@ run_guests() {
 	local guest pids=() rc
 	printf '%-42s ... %s\n' 'two guests, test kernel' 'build/log/check-{bpf,net}.console'
 	"$lab/boot.sh" -l check-bpf -t "$limit" test -- \
-		"$lab/check-guest" test_progs xdp_xfrm twin xdp_xfrm_tool.sh &
+		"$lab/check-guest" test_progs xdp_xfrm twin "${others[@]}" &
 	pids+=($!)
-	"$lab/boot.sh" -l check-net -c 1 -t "$limit" test -- "$lab/check-guest" "${single[@]}" "${others[@]}" &
+	"$lab/boot.sh" -l check-net -c 1 -t "$limit" test -- "$lab/check-guest" "${scripts[@]}" &
 	pids+=($!)
 	for guest in bpf net; do
 		rc=0
@@ -112,7 +112,6 @@ mapfile -t scripts < <(sed -n 's/^TEST_PROGS *+= *//p' "$linux/tools/testing/sel
 	grep -oE 'xdp_xfrm[a-z0-9_]*\.(sh|py)')
 mapfile -t others < <(net_tests)
 mapfile -t scripts < <(printf '%s\n' "${scripts[@]}" | grep -vxFf <(printf '%s\n' "${soak[@]}"))
-mapfile -t single < <(printf '%s\n' "${scripts[@]}" | grep -vx xdp_xfrm_tool.sh)
 
 start=$SECONDS
 if [[ ${1-} == soak ]]; then
