@@ -213,6 +213,7 @@ xfrm_xdp_lookup_new(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	if (err)
 		return ERR_PTR(err);
 
+	origin.if_id = if_id;
 	origin.iif = xdp->rxq->dev->ifindex;
 	origin.in_ifindex = origin.iif;
 	if (origin.tuple.vlan_tci) {

@@ -29,15 +29,16 @@ struct xfrm_xdp_hold {
 	u64	slot[XFRM_XDP_HOLD_SLOTS];
 };
 
-static u32 xfrm_xdp_hold_hash(const struct xfrm_xdp_net *xnet, int ifindex,
+static u32 xfrm_xdp_hold_hash(const struct xfrm_xdp_net *xnet,
+			      const struct xfrm_xdp_hold *hold, int ifindex,
 			      const struct xfrm_xdp_tuple *tuple)
 {
 	u64 x = get_unaligned((const u64 *)&tuple->saddr);
 	u64 y = get_unaligned((const u64 *)&tuple->ports);
 
 	/* rules or routes that change make another question of it */
-	x += xnet->hold->seed[0] + atomic_read(&xnet->genid);
-	y += xnet->hold->seed[1] + rt_genid_ipv4(xnet->net) +
+	x += hold->seed[0] + atomic_read(&xnet->genid);
+	y += hold->seed[1] + rt_genid_ipv4(xnet->net) +
 	     ((u64)ifindex << 32);
 
 	return mul_u64_u64_shr(x, y, 32);
@@ -49,7 +50,7 @@ static u32 xfrm_xdp_hold_hash(const struct xfrm_xdp_net *xnet, int ifindex,
  * @ifindex: receiving device
  * @tuple: of the packet
  *
- * Under RCU.
+ * Any context.
  *
  * Return: false if it may; then it may not be for the next second. True if it
  * was offered within the last one.
@@ -57,10 +58,18 @@ static u32 xfrm_xdp_hold_hash(const struct xfrm_xdp_net *xnet, int ifindex,
 bool xfrm_xdp_hold(const struct xfrm_xdp_net *xnet, int ifindex,
 		   const struct xfrm_xdp_tuple *tuple)
 {
-	u32 hash = xfrm_xdp_hold_hash(xnet, ifindex, tuple);
-	u64 *slot = &xnet->hold->slot[hash % XFRM_XDP_HOLD_SLOTS];
-	u64 old = READ_ONCE(*slot);
+	struct xfrm_xdp_hold *hold = READ_ONCE(xnet->hold);
 	u32 now = jiffies;
+	u64 old, *slot;
+	u32 hash;
+
+	/* The program may be seen before the table is. */
+	if (unlikely(!hold))
+		return false;
+
+	hash = xfrm_xdp_hold_hash(xnet, hold, ifindex, tuple);
+	slot = &hold->slot[hash % XFRM_XDP_HOLD_SLOTS];
+	old = READ_ONCE(*slot);
 
 	/* an end that is too far away is from before jiffies wrapped */
 	if (old >> 32 == hash && (u32)old - now - 1 < XFRM_XDP_HOLD_TIME)
@@ -79,9 +88,14 @@ bool xfrm_xdp_hold(const struct xfrm_xdp_net *xnet, int ifindex,
 void xfrm_xdp_unhold(const struct xfrm_xdp_net *xnet, int ifindex,
 		     const struct xfrm_xdp_tuple *tuple)
 {
-	u32 hash = xfrm_xdp_hold_hash(xnet, ifindex, tuple);
+	struct xfrm_xdp_hold *hold = READ_ONCE(xnet->hold);
+	u32 hash;
 
-	WRITE_ONCE(xnet->hold->slot[hash % XFRM_XDP_HOLD_SLOTS], 0);
+	if (!hold)
+		return;
+
+	hash = xfrm_xdp_hold_hash(xnet, hold, ifindex, tuple);
+	WRITE_ONCE(hold->slot[hash % XFRM_XDP_HOLD_SLOTS], 0);
 }
 
 /**
@@ -94,13 +108,17 @@ void xfrm_xdp_unhold(const struct xfrm_xdp_net *xnet, int ifindex,
  */
 int xfrm_xdp_hold_init(struct xfrm_xdp_net *xnet)
 {
+	struct xfrm_xdp_hold *hold;
+
 	if (xnet->hold)
 		return 0;
 
-	xnet->hold = kvzalloc(sizeof(*xnet->hold), GFP_KERNEL);
-	if (!xnet->hold)
+	hold = kvzalloc(sizeof(*hold), GFP_KERNEL);
+	if (!hold)
 		return -ENOMEM;
-	get_random_bytes(xnet->hold->seed, sizeof(xnet->hold->seed));
+	get_random_bytes(hold->seed, sizeof(hold->seed));
+	/* the seed before the pointer to it */
+	smp_store_release(&xnet->hold, hold);
 	return 0;
 }
 

@@ -283,8 +283,10 @@ static enum xfrm_xdp_stat
 xfrm_xdp_rebind(struct xfrm_xdp_offer *offer, const struct sk_buff *skb,
 		struct dst_entry *dst, const struct flowi *fl, u32 if_id)
 {
+	struct dst_entry *route = offer->dst;
+
 	if (!test_bit(XFRM_XDP_OFFER_BOUND, &offer->flags) ||
-	    skb_dst(skb) != offer->dst ||
+	    skb_dst(skb) != route ||
 	    skb->dev->ifindex != offer->origin.tunnel_ifindex ||
 	    test_and_set_bit(XFRM_XDP_OFFER_TUNNEL, &offer->flags))
 		return XFRM_XDP_NOCLEAR;
@@ -296,8 +298,9 @@ xfrm_xdp_rebind(struct xfrm_xdp_offer *offer, const struct sk_buff *skb,
 	offer->origin.fl = *fl;
 	offer->origin.if_id = if_id;
 	dst_hold(dst);
-	dst_release(offer->dst);
-	offer->dst = dst;
+	/* A copy of the packet may be looking at it. */
+	WRITE_ONCE(offer->dst, dst);
+	dst_release(route);
 	return xfrm_xdp_tc_check(offer->xnet->net, &offer->origin,
 				 xfrm_dst_path(dst)->dev);
 }
