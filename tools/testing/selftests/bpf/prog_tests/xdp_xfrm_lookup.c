@@ -338,13 +338,19 @@ static void lookup_system(void)
 	/* The mark selects the policy, and the interface id does. */
 	if (!gateway(POLICY_DEL
 		     "xfrm policy add " ESP_POLICY "out mark 7 mask 0xff" ESP_TMPL
-		     "xfrm policy add " ESP_POLICY "out if_id 9" ESP_TMPL))
+		     "xfrm policy add " ESP_POLICY "out if_id 9" ESP_TMPL
+		     STATE_ADD("0x1009 if_id 9")))
 		return;
 	ASSERT_EQ(lookup_errno(NULL), -ENOENT, "without mark");
 	skel->bss->mark = 7;
 	ASSERT_EQ(lookup_errno(NULL), 0, "with mark");
 	skel->bss->mark = 0;
-	gateway("xfrm policy delete " ESP_POLICY "out mark 7 mask 0xff\n"
+	skel->bss->if_id = 9;
+	ASSERT_EQ(lookup_errno(NULL), 0, "with interface id");
+	ASSERT_EQ(again_errno(lan), 0, "its flow, asked with the same");
+	skel->bss->if_id = 0;
+	gateway(STATE_DEL("0x1009")
+		"xfrm policy delete " ESP_POLICY "out mark 7 mask 0xff\n"
 		"xfrm policy delete " ESP_POLICY "out if_id 9\n" POLICY_ADD);
 	ASSERT_EQ(lookup_errno(NULL), 0, "after all");
 }
