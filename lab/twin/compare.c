@@ -181,11 +181,16 @@ static void show_order(enum wire wire, const unsigned int *place, const struct s
 	       (unsigned long long)scenario_seed, scenario, batch[0].index,
 	       batch[count - 1].index, wire_name[wire]);
 	for (i = 0; i < off->count; i++) {
-		sent = sent_for(&off->list[i], batch, count);
-		if (place[i] == i || !sent)
+		if (place[i] == i)
 			continue;
-		report("  packet %u (%s) leaves off in place %u, on in %u", sent->index,
-		       sent->label, i, place[i]);
+		sent = sent_for(&off->list[i], batch, count);
+		if (sent) {
+			report("  packet %u (%s) leaves off in place %u, on in %u", sent->index,
+			       sent->label, i, place[i]);
+			continue;
+		}
+		report("  a frame of no packet leaves off in place %u, on in %u", i, place[i]);
+		dump(off->list[i].data, off->list[i].len);
 	}
 }
 
