@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# kernel.sh test|bench|uml|base|patch: configure and build one kernel of the lab.
+# kernel.sh test|bench|uml|base|patch [TARGET...]: configure and build one kernel of the lab.
 # base is the bench kernel from the unpatched source, to compare with; patch the one
-# of a part of the series, which lab/series-check.sh puts into build/patch.
+# of a part of the series, which lab/series-check.sh puts into build/patch; TARGETs are
+# its alone.
 . "$(dirname "$0")/common.sh"
 
 kernel=${1-}
 case $kernel in
 test) fragments=(common net x86 test) ;;
 bench | base) fragments=(common net x86 bench) ;;
-patch) fragments=(common net x86 bench drivers) ;;
+patch) fragments=(common patch) ;;
 uml) fragments=(common uml) ;;
 *) die "kernel.sh: no kernel '$kernel'; there are test, bench, uml, base and patch" ;;
 esac
@@ -24,6 +25,7 @@ base | patch)
 	source=$build/$kernel
 	dir=bench
 	[[ -d $source ]] || cp -al "$pristine" "$source"
+	[[ $kernel == base ]] || targets=("${@:2}")
 	;;
 uml)
 	targets=(linux)
@@ -66,7 +68,8 @@ compile() {
 	cd "$source"
 	"${make[@]}" "${targets[@]}"
 	# where lab/boot.sh lets the guest find them
-	[[ $kernel == uml ]] || "${make[@]}" modules_install INSTALL_MOD_PATH="$out/modules"
+	[[ $kernel == uml || $kernel == patch ]] ||
+		"${make[@]}" modules_install INSTALL_MOD_PATH="$out/modules"
 }
 
 locked "$kernel"

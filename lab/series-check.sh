@@ -8,6 +8,12 @@ repo=$build/series.git
 tree=$build/patch
 checks=$build/series-check
 
+# build TARGET...: those of this state; modules are the drivers
+build() {
+	"$lab/kernel.sh" patch "$@"
+	! grep -n 'warning:' "$log/patch.log" >&2 || die "$* of patch $number compiles with warnings"
+}
+
 # put COMMIT: the tree gets the files of this state of the series, and no others of it
 put() {
 	local state=$build/patch.state
@@ -36,9 +42,9 @@ warnings() {
 [[ -d $tree ]] || cp -al "$pristine" "$tree"
 rm -rf "$checks"
 mkdir -p "$checks"
-put start
-"$lab/kernel.sh" patch
 number=0
+put start
+build vmlinux modules
 for commit in $(git -C "$repo" rev-list --reverse start..base); do
 	number=$((number + 1))
 	subject=$(git -C "$repo" log -1 --format=%s "$commit")
@@ -46,10 +52,11 @@ for commit in $(git -C "$repo" rev-list --reverse start..base); do
 	warnings "${sources[@]}" >"$checks/before"
 	put "$commit"
 	printf '%02d %s\n' "$number" "$subject"
-	"$lab/kernel.sh" patch
-	! grep -n 'warning:' "$log/patch.log" >&2 || die "patch $number ($subject) compiles with warnings"
+	build vmlinux
+	[[ "${sources[*]}" != *drivers/net/ethernet* ]] || build modules
 	warnings "${sources[@]}" >"$checks/$number"
 	new=$(comm -13 "$checks/before" "$checks/$number")
 	[[ -z $new ]] || die "patch $number ($subject) brings warnings: $new"
 done
+build modules
 printf '%d patches build, without a new warning of gcc W=1 or sparse\n' "$number"
