@@ -14,6 +14,12 @@
  * puts the flow into a map. Later packets meet the flow in XDP and are
  * encrypted there by bpf_xdp_xfrm_output().
  *
+ * The way in is the same story twice. An ESP packet that the stack took through
+ * its firewall and decrypted becomes a flow of its own, with which
+ * bpf_xdp_xfrm_input() decrypts the next ones. The inner packet then either
+ * meets a flow of packets that came through this state, or goes up the stack
+ * with a record that says through which.
+ *
  * Documentation/networking/xfrm/xfrm_xdp.rst has the design.
  */
 
@@ -35,26 +41,35 @@ struct module;
 struct neighbour;
 struct net;
 
-#define XFRM_XDP_KEY_LEN	40
+#define XFRM_XDP_KEY_LEN	36
 
 /**
  * struct xfrm_xdp_md - the record that crosses from XDP into the stack
  * @magic: XFRM_XDP_MD_MAGIC
  * @ifindex: the device XDP ran on
- * @mac: siphash, under a secret of the netns, of @ifindex, @key and the tuple of
- *	the packet: the same for all packets of a flow, so that GRO goes on
- *	merging them
  * @key: map key chosen by the XDP program, opaque to the kernel
+ * @spi: the state that the packet was decrypted with; zero for one that came in
+ *	clear
+ * @daddr: the same
  * @vlan_tci: tag of the frame, which the stack strips; zero without one
+ * @held: the flow is not to be learned, only @spi and @daddr count
  * @reserved: zero
+ * @mac: siphash, under a secret of the netns, of the rest and the tuple of the
+ *	packet: the same for all packets of a flow, so that GRO goes on merging
+ *	them. Until bpf_xdp_xfrm_offer() wrote it, that which tells
+ *	bpf_xdp_xfrm_output() who was decrypted last. Directly in front of the
+ *	frame, where the next one to use the memory overwrites it
  */
 struct xfrm_xdp_md {
 	u32	magic;
 	u32	ifindex;
-	u64	mac;
 	u8	key[XFRM_XDP_KEY_LEN];
+	__be32	spi;
+	__be32	daddr;
 	__be16	vlan_tci;
-	u8	reserved[6];
+	u8	held;
+	u8	reserved;
+	u64	mac;
 };
 
 #define XFRM_XDP_MD_MAGIC	0x78667264
@@ -65,8 +80,8 @@ static_assert(sizeof(struct xfrm_xdp_md) == 64);
  * struct xfrm_xdp_tuple - what selects the packets of a flow
  * @saddr: source address
  * @daddr: destination address
- * @ports: source and destination port, or ICMP type, code and identifier
- * @protocol: IPPROTO_TCP, IPPROTO_UDP or IPPROTO_ICMP (echo only)
+ * @ports: source and destination port; ICMP type, code and identifier; SPI
+ * @protocol: IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP (echo only) or IPPROTO_ESP
  * @dscp: the TOS octet without its ECN bits; routes, policies and queues may
  *	depend on it
  * @vlan_tci: IEEE 802.1Q tag of the frame, zero without one
@@ -90,13 +105,17 @@ enum xfrm_xdp_stat {
 	XFRM_XDP_OUTPUTASYNC,		/* of these, completed later */
 	XFRM_XDP_OUTPUTERROR,		/* the cipher failed: dropped */
 	XFRM_XDP_OUTPUTLOST,		/* completed later, could not be sent */
+	XFRM_XDP_INPUT,			/* decrypted by the fast path */
+	XFRM_XDP_INPUTERROR,		/* not authentic or no tunnel: dropped */
+	XFRM_XDP_FORWARD,		/* decrypted, and sent by the fast path */
 	XFRM_XDP_LOOKUP,		/* flows made by bpf_xdp_xfrm_lookup() */
 	XFRM_XDP_OFFER,			/* records turned into offers */
 	XFRM_XDP_HELD,			/* packets not offered again so soon */
 	XFRM_XDP_LEARNED,		/* offers that became flows */
 	XFRM_XDP_FLOWDEAD,		/* flows emptied by device or netns */
 
-	/* Why output() passed a packet. */
+	/* Why output() or input() passed a packet. */
+	XFRM_XDP_PASSKIND,
 	XFRM_XDP_PASSDEAD,
 	XFRM_XDP_PASSAUTH,
 	XFRM_XDP_PASSDEVICE,
@@ -114,6 +133,9 @@ enum xfrm_xdp_stat {
 	XFRM_XDP_PASSMEMORY,
 	XFRM_XDP_PASSBUSY,
 	XFRM_XDP_PASSSTATE,
+	XFRM_XDP_PASSTHROUGH,
+	XFRM_XDP_PASSREPLAY,
+	XFRM_XDP_PASSSOCKET,
 
 	/* Why an offer did not become a flow. */
 	XFRM_XDP_NORECORD,		/* record forged, stale or misplaced */
@@ -142,6 +164,12 @@ struct xfrm_xdp_geometry {
 	u16	head;
 	u16	tail;
 	u16	align;
+};
+
+enum xfrm_xdp_kind {
+	XFRM_XDP_ENCRYPT,		/* clear text, a bundle encrypts it */
+	XFRM_XDP_PLAIN,			/* was decrypted, goes on in clear */
+	XFRM_XDP_DECRYPT,		/* ESP to the gateway itself */
 };
 
 struct xfrm_xdp_bucket;
@@ -200,15 +228,21 @@ struct xfrm_xdp_fwd {
 
 /**
  * struct xfrm_xdp_flow - a forwarded flow and all that is asked per packet
- * @dst: the bundle; NULL once device or netns have gone (an empty flow)
- * @neigh: next hop of the outer packet; its device is that of the route, with
- *	a VLAN it is above @dev
+ * @dst: the bundle; for XFRM_XDP_PLAIN the route, for XFRM_XDP_DECRYPT that of
+ *	the outer packet. NULL once device or netns have gone (an empty flow)
+ * @neigh: next hop of the packet as sent; its device is that of the route, with
+ *	a VLAN it is above @dev. NULL for XFRM_XDP_DECRYPT
  * @dev: transmitting device, valid while @dst is
+ * @sa: XFRM_XDP_DECRYPT: state to decrypt with; else the one that the packets
+ *	must have come through, or NULL if they must have come in clear. Valid
+ *	while @dst is
  * @xnet: the netns, valid while @dst is
  * @type: callbacks for the protocol of the bundle's state
  * @genid: generation of the netns when the first packet was authorised
+ * @kind: what to do
+ * @ordinary: encrypts what came in clear
  * @iif: index of the receiving device
- * @ifindex: index of @dev
+ * @ifindex: index of @dev, 0 for XFRM_XDP_DECRYPT
  * @dmac: destination MAC of the first packet
  * @h_proto: ETH_P_IP, or ETH_P_8021Q for a frame with a tag
  * @tuple: selector
@@ -234,9 +268,12 @@ struct xfrm_xdp_flow {
 	struct dst_entry		*dst;
 	struct neighbour		*neigh;
 	struct net_device		*dev;
+	struct xfrm_state		*sa;
 	struct xfrm_xdp_net		*xnet;
 	const struct xfrm_type_xdp	*type;
 	u32				genid;
+	u8				kind;
+	bool				ordinary;
 	int				iif;
 	int				ifindex;
 	u8				dmac[ETH_ALEN];
@@ -305,6 +342,12 @@ void xfrm_xdp_request_done(void *data, int err);
  * @proto: IPPROTO_ESP
  * @init_flow: may @x be used from XDP? Fill in the flow's geometry
  *	and cipher. Called under RCU, BH off. Returns 0, or -EOPNOTSUPP.
+ * @input: decrypt the @len bytes at @esph in place; @seq_hi is the upper half of
+ *	an extended sequence number, @req this CPU's request. Called under RCU,
+ *	BH off, by xfrm_xdp_input(). Sets @clear and @clear_len to what is
+ *	inside. Returns the next header; -ENODATA if the packet is too short, or
+ *	-EBUSY if the cipher would not be done on return: then it is untouched.
+ *	-EBADMSG if it is not authentic, or another errno: it is spoilt.
  * @output: write header and trailer around the @len bytes of inner packet at
  *	@inner and encrypt in place; @seq is the sequence number taken for the
  *	packet, its upper half zero without ESN, @req this CPU's request. Called
@@ -322,6 +365,11 @@ struct xfrm_type_xdp {
 	int		(*output)(const struct xfrm_xdp_flow *flow,
 				  struct xfrm_state *x, void *inner, u32 len,
 				  u64 seq, struct xfrm_xdp_request *req);
+	int		(*input)(const struct xfrm_xdp_flow *flow,
+				 struct xfrm_state *x, struct ip_esp_hdr *esph,
+				 u32 len, u32 seq_hi,
+				 struct xfrm_xdp_request *req, void **clear,
+				 u32 *clear_len);
 };
 
 int xfrm_register_type_xdp(const struct xfrm_type_xdp *type,
@@ -370,6 +418,7 @@ struct xfrm_xdp_offer *__xfrm_xdp_tunnel(struct sk_buff *skb,
 					 const struct flowi *fl, u32 if_id);
 void __xfrm_xdp_tunnelled(struct sk_buff *skb, struct xfrm_xdp_offer *offer);
 void __xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev);
+void __xfrm_xdp_decapsulated(struct sk_buff *skb, struct xfrm_state *x);
 void xfrm_xdp_invalidate(struct net *net);
 
 struct xfrm_xdp_offer *xfrm_xdp_offer_get(struct xfrm_xdp_offer *offer);
@@ -455,6 +504,18 @@ static inline void xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev)
 }
 
 /**
+ * xfrm_xdp_decapsulated() - the stack decrypted an ESP packet: learn its flow
+ * @skb: inner packet, in xfrm_input(), with the dst of the outer one
+ * @x: state
+ */
+static inline void xfrm_xdp_decapsulated(struct sk_buff *skb,
+					 struct xfrm_state *x)
+{
+	if (xfrm_xdp_offered(skb))
+		__xfrm_xdp_decapsulated(skb, x);
+}
+
+/**
  * xfrm_xdp_forget() - drop the offer of a packet that somebody else judges
  * @skb: packet
  */
@@ -480,6 +541,8 @@ static inline void xfrm_xdp_tunnelled(struct sk_buff *skb,
 static inline void xfrm_xdp_clear(struct sk_buff *skb) { }
 static inline void xfrm_xdp_xmit(struct sk_buff *skb,
 				 struct net_device *dev) { }
+static inline void xfrm_xdp_decapsulated(struct sk_buff *skb,
+					 struct xfrm_state *x) { }
 static inline void xfrm_xdp_forget(struct sk_buff *skb) { }
 static inline void xfrm_xdp_invalidate(struct net *net) { }
 

@@ -50,8 +50,9 @@ static int esp4_xdp_init_flow(struct xfrm_xdp_flow *flow, struct xfrm_state *x)
 }
 
 /* IV for the cipher; with seqiv stepped over, in the packet as well. */
-static void esp4_xdp_iv(const struct xfrm_xdp_cipher *cipher, u8 *iv,
-			struct ip_esp_hdr *esph, u64 seq)
+static __always_inline void esp4_xdp_iv(const struct xfrm_xdp_cipher *cipher,
+					u8 *iv, struct ip_esp_hdr *esph,
+					u64 seq)
 {
 	__be64 seqno = cpu_to_be64(seq);
 
@@ -69,7 +70,8 @@ static void esp4_xdp_iv(const struct xfrm_xdp_cipher *cipher, u8 *iv,
 	       min_t(u8, cipher->ivlen, 8));
 }
 
-static void esp4_xdp_sg(struct scatterlist *sg, void *data, u32 len, u32 icvlen)
+static __always_inline void esp4_xdp_sg(struct scatterlist *sg, void *data,
+					u32 len, u32 icvlen)
 {
 	struct page *page = virt_to_page(data);
 	u32 offset = offset_in_page(data);
@@ -82,6 +84,41 @@ static void esp4_xdp_sg(struct scatterlist *sg, void *data, u32 len, u32 icvlen)
 		sg_unmark_end(&sg[0]);
 }
 
+/* Point the request at an ESP packet, of which the cipher is to work on @crypt_len
+ * bytes from behind the IV on. All of an extended sequence number is
+ * authenticated, half of it is sent. RFC 4303, 2.2.1.
+ */
+static __always_inline void
+esp4_xdp_set_crypt(const struct xfrm_xdp_cipher *cipher,
+		   const struct xfrm_state *x, struct xfrm_xdp_request *req,
+		   struct ip_esp_hdr *esph, void *icv, u32 seq_hi, u32 crypt_len)
+{
+	struct aead_request *aead = &req->aead;
+	u32 aadlen = sizeof(struct ip_esp_hdr);
+	struct scatterlist *sg = &req->sg[1];
+	void *data = esph;
+
+	if (unlikely(x->props.flags & XFRM_STATE_ESN)) {
+		req->aad[0] = esph->spi;
+		req->aad[1] = htonl(seq_hi);
+		req->aad[2] = esph->seq_no;
+		data = esph->enc_data;
+		sg = &req->sg[0];
+		aadlen = sizeof(req->aad);
+	}
+	esp4_xdp_sg(&req->sg[1], data, icv - data, cipher->icvlen);
+
+	aead_request_set_callback(aead, 0, xfrm_xdp_request_done, req);
+	if (likely(cipher->seqiv)) {
+		aead_request_set_crypt(aead, sg, sg, crypt_len, req->iv);
+		aead_request_set_ad(aead, aadlen + cipher->ivlen);
+	} else {
+		aead_request_set_crypt(aead, sg, sg, cipher->ivlen + crypt_len,
+				       req->iv);
+		aead_request_set_ad(aead, aadlen);
+	}
+}
+
 static int esp4_xdp_output(const struct xfrm_xdp_flow *flow,
 			   struct xfrm_state *x, void *inner, u32 len, u64 seq,
 			   struct xfrm_xdp_request *req)
@@ -89,45 +126,66 @@ static int esp4_xdp_output(const struct xfrm_xdp_flow *flow,
 	const struct xfrm_xdp_cipher *cipher = &flow->cipher;
 	u32 clen = ALIGN(len + 2, flow->geometry.align);
 	struct aead_request *aead = &req->aead;
-	u32 aadlen = sizeof(struct ip_esp_hdr);
-	struct scatterlist *sg = &req->sg[1];
 	struct ip_esp_hdr *esph;
-	void *data, *icv;
 
 	esph = inner - cipher->ivlen - sizeof(*esph);
-	data = esph;
 	esph->spi = x->id.spi;
 	esph->seq_no = htonl(seq);
 	esp_output_fill_trailer(inner + len, 0, clen - len, IPPROTO_IPIP);
 	esp4_xdp_iv(cipher, req->iv, esph, seq);
 
-	/* All of an extended sequence number is authenticated, half of it is
-	 * sent. RFC 4303, 2.2.1.
-	 */
-	if (unlikely(x->props.flags & XFRM_STATE_ESN)) {
-		req->aad[0] = esph->spi;
-		req->aad[1] = htonl(upper_32_bits(seq));
-		req->aad[2] = esph->seq_no;
-		data = esph->enc_data;
-		sg = &req->sg[0];
-		aadlen = sizeof(req->aad);
-	}
-	icv = inner + clen;
-	esp4_xdp_sg(&req->sg[1], data, icv - data, cipher->icvlen);
-
+	esp4_xdp_set_crypt(cipher, x, req, esph, inner + clen,
+			   upper_32_bits(seq), clen);
 	aead_request_set_tfm(aead, likely(cipher->simd) ?
 				   simd_aead_child(cipher->aead) : cipher->aead);
-	aead_request_set_callback(aead, 0, xfrm_xdp_request_done, req);
-	if (likely(cipher->seqiv)) {
-		aead_request_set_crypt(aead, sg, sg, clen, req->iv);
-		aead_request_set_ad(aead, aadlen + cipher->ivlen);
-	} else {
-		aead_request_set_crypt(aead, sg, sg, cipher->ivlen + clen,
-				       req->iv);
-		aead_request_set_ad(aead, aadlen);
+	return crypto_aead_encrypt(aead);
+}
+
+static int esp4_xdp_input(const struct xfrm_xdp_flow *flow,
+			  struct xfrm_state *x, struct ip_esp_hdr *esph,
+			  u32 len, u32 seq_hi, struct xfrm_xdp_request *req,
+			  void **clear, u32 *clear_len)
+{
+	const struct xfrm_xdp_cipher *cipher = &flow->cipher;
+	u32 hlen = sizeof(*esph) + cipher->ivlen;
+	struct aead_request *aead = &req->aead;
+	struct crypto_aead *tfm = cipher->aead;
+	u32 elen, padlen;
+	u8 *icv;
+	int err;
+
+	if (unlikely(len < hlen + 2 + cipher->icvlen))
+		return -ENODATA;
+
+	if (likely(cipher->simd)) {
+		tfm = simd_aead_child(tfm);
+		if (unlikely(crypto_aead_tfm(tfm)->__crt_alg->cra_flags &
+			     CRYPTO_ALG_ASYNC))
+			return -EBUSY;
 	}
 
-	return crypto_aead_encrypt(aead);
+	elen = len - hlen;
+	icv = (u8 *)esph + len - cipher->icvlen;
+	if (likely(cipher->seqiv))
+		memcpy(req->iv, esph->enc_data, sizeof(u64));
+	aead_request_set_tfm(aead, tfm);
+	esp4_xdp_set_crypt(cipher, x, req, esph, icv, seq_hi, elen);
+	err = crypto_aead_decrypt(aead);
+	if (unlikely(err))
+		return err;
+
+	/* as esp_remove_trailer() */
+	padlen = icv[-2];
+	if (unlikely(padlen + 2 + cipher->icvlen >= elen))
+		return -EINVAL;
+
+	/* RFC 4303, 2.6: a dummy packet */
+	if (unlikely(icv[-1] == IPPROTO_NONE))
+		return -EINVAL;
+
+	*clear = (void *)esph + hlen;
+	*clear_len = elen - cipher->icvlen - padlen - 2;
+	return icv[-1];
 }
 
 static const struct xfrm_type_xdp esp4_xdp_type = {
@@ -135,6 +193,7 @@ static const struct xfrm_type_xdp esp4_xdp_type = {
 	.proto		= IPPROTO_ESP,
 	.init_flow	= esp4_xdp_init_flow,
 	.output		= esp4_xdp_output,
+	.input		= esp4_xdp_input,
 };
 
 static int __init esp4_xdp_init(void)

@@ -11,9 +11,6 @@
 #include <linux/btf_ids.h>
 #include <linux/if_vlan.h>
 #include <linux/nsproxy.h>
-#include <net/dst.h>
-#include <net/neighbour.h>
-#include <net/route.h>
 
 #include "xfrm_xdp_internal.h"
 
@@ -49,12 +46,34 @@ struct bpf_xdp_xfrm_opts {
 	u32 reserved;
 };
 
+/* struct bpf_xdp_xfrm_sa - Identity of a state, see bpf_xdp_xfrm_input()
+ *
+ * Members:
+ * @reqid	- The state's reqid, as in the template of its policy
+ * @if_id	- The state's XFRM interface id
+ */
+struct bpf_xdp_xfrm_sa {
+	u32 reqid;
+	u32 if_id;
+};
+
+enum {
+	BPF_XDP_XFRM_SA_SZ = sizeof(struct bpf_xdp_xfrm_sa),
+};
+
 enum {
 	BPF_XDP_XFRM_OPTS_SZ = sizeof(struct bpf_xdp_xfrm_opts),
 };
 
-static int xfrm_xdp_packet_tuple(const struct xdp_buff *xdp,
-				 struct xfrm_xdp_tuple *tuple)
+/**
+ * xfrm_xdp_packet_tuple() - take the tuple from a frame
+ * @xdp: frame
+ * @tuple: result, with the tag of the frame
+ *
+ * Return: 0, or -EPROTO.
+ */
+int xfrm_xdp_packet_tuple(const struct xdp_buff *xdp,
+			  struct xfrm_xdp_tuple *tuple)
 {
 	const struct vlan_ethhdr *veth = xdp->data;
 	const void *network = xdp->data + ETH_HLEN;
@@ -78,202 +97,52 @@ static int xfrm_xdp_packet_tuple(const struct xdp_buff *xdp,
 	return err;
 }
 
-/* Make a flow of what XFRM answered; @learned: on behalf of the stack, whose
- * rules count. Consumes @dst.
- */
-static struct xfrm_xdp_flow *
-xfrm_xdp_lookup_flow(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
-		     const struct xfrm_xdp_origin *origin, bool learned)
+/* @key is NULL if the flow is not to be learned. */
+static noinline void
+xfrm_xdp_write_record(struct xdp_buff *xdp, const struct xfrm_xdp_net *xnet,
+		      const struct xfrm_xdp_through *through,
+		      const void *key, u32 len,
+		      const struct xfrm_xdp_tuple *tuple)
 {
-	struct xfrm_xdp_flow *flow;
-	struct neighbour *neigh;
-	enum xfrm_xdp_stat why;
-	struct net_device *dev;
-
-	if (IS_ERR(dst))
-		/* XFRM says so while larval states drop. */
-		return ERR_PTR(PTR_ERR(dst) == -EREMOTE ? -EAGAIN :
-			       PTR_ERR(dst));
-
-	if (!dst->xfrm) {
-		dst_release(dst);
-		return ERR_PTR(-ENOENT);
-	}
-
-	neigh = dst_neigh_lookup(xfrm_dst_path(dst), &dst->xfrm->id.daddr);
-	if (!neigh) {
-		dst_release(dst);
-		return ERR_PTR(-EHOSTUNREACH);
-	}
-	why = XFRM_XDP_NONEIGH;
-	flow = NULL;
-	if (neigh_event_send(neigh, NULL))
-		goto out;
-	/* Nobody may have sent to it yet. */
-	if (!READ_ONCE(neigh->hh.hh_len) && neigh->dev->header_ops &&
-	    neigh->dev->header_ops->cache)
-		neigh_hh_init(neigh);
-
-	dev = xfrm_dst_path(dst)->dev;
-	why = learned ? xfrm_xdp_bypass_check(xnet->net, origin, dev) :
-			xfrm_xdp_device_check(xnet->net, origin, dev);
-	if (!why)
-		flow = xfrm_xdp_flow_create(xnet, dst, neigh, origin, &why);
-out:
-	neigh_release(neigh);
-	dst_release(dst);
-	if (flow)
-		return flow;
-
-	switch (why) {
-	case XFRM_XDP_NONEIGH:
-		return ERR_PTR(-EHOSTUNREACH);
-	case XFRM_XDP_NOMEMORY:
-		return ERR_PTR(-ENOMEM);
-	default:
-		return ERR_PTR(-EOPNOTSUPP);
-	}
-}
-
-/* Is the answer one that the devices on the way would accept? */
-static bool xfrm_xdp_same_way(const struct dst_entry *dst,
-			      const struct xfrm_xdp_flow *old)
-{
-	const struct xfrm_state *x = dst->xfrm;
-
-	/* A tag has its priority from the device that it was learned on. */
-	if (old->rewrite.vlan_tci && xfrm_dst_path(dst)->dev != old->neigh->dev)
-		return false;
-
-	/* as xfrmi_xmit2() and vti_state_check() ask */
-	return !old->tunnel ||
-	       (x && x->if_id == old->if_id &&
-		x->id.daddr.a4 == old->rewrite.iph.daddr &&
-		x->props.saddr.a4 == old->rewrite.iph.saddr);
-}
-
-/* The same question again that the stack asked for the first packet. */
-static struct xfrm_xdp_flow *
-xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
-		      const struct xfrm_xdp_flow *old)
-{
-	struct xfrm_xdp_origin origin;
-	struct dst_entry *dst, *route;
-	const struct xfrm_dst *xdst;
-
-	dst = READ_ONCE(old->dst);
-	if (!dst)
-		return ERR_PTR(-ENXIO);
-	if (old->xnet != xnet || old->iif != xdp->rxq->dev->ifindex)
-		return ERR_PTR(-EXDEV);
-	if (old->genid != (u32)atomic_read(&xnet->genid))
-		return ERR_PTR(-EPERM);
-
-	xdst = (const struct xfrm_dst *)dst;
-	route = xdst->route;
-	if (!dst_check(route, xdst->route_cookie))
-		return ERR_PTR(-ESTALE);
-
-	origin.tuple = old->tuple;
-	origin.iif = old->iif;
-	origin.in_ifindex = old->in_ifindex;
-	origin.tunnel_ifindex = old->tunnel ? old->tunnel->ifindex : 0;
-	origin.vlan_tci = old->rewrite.vlan_tci;
-	origin.if_id = old->if_id;
-	origin.genid = old->genid;
-	origin.fl = old->fl;
-	origin.fl.flowi_flags |= FLOWI_FLAG_UNCOUNTED;
-	origin.fwd = old->fwd;
-	ether_addr_copy(origin.dmac, old->dmac);
-
-	dst_hold(route);
-	dst = xfrm_lookup_with_ifid(xnet->net, route, &origin.fl, NULL, 0,
-				    origin.if_id);
-	if (!IS_ERR(dst) && !xfrm_xdp_same_way(dst, old)) {
-		dst_release(dst);
-		return ERR_PTR(-ESTALE);
-	}
-	return xfrm_xdp_lookup_flow(xnet, dst, &origin, true);
-}
-
-static struct xfrm_xdp_flow *
-xfrm_xdp_lookup_new(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
-		    u32 mark, u32 if_id)
-{
-	const struct ethhdr *eth = xdp->data;
-	struct xfrm_xdp_origin origin = {};
-	struct flowi4 *fl4 = &origin.fl.u.ip4;
-	const struct net_device *in;
-	struct net_device *path;
-	struct dst_entry *dst;
-	struct rtable *rt;
-	int err;
-
-	err = xfrm_xdp_packet_tuple(xdp, &origin.tuple);
-	if (err)
-		return ERR_PTR(err);
-
-	origin.if_id = if_id;
-	origin.iif = xdp->rxq->dev->ifindex;
-	origin.in_ifindex = origin.iif;
-	if (origin.tuple.vlan_tci) {
-		in = xfrm_xdp_vlan_in(xdp->rxq->dev, origin.tuple.vlan_tci);
-		if (!in)
-			return ERR_PTR(-EPROTO);
-		origin.in_ifindex = in->ifindex;
-	}
-	origin.genid = atomic_read(&xnet->genid);
-	ether_addr_copy(origin.dmac, eth->h_dest);
-
-	fl4->saddr = origin.tuple.saddr;
-	fl4->daddr = origin.tuple.daddr;
-	fl4->flowi4_proto = origin.tuple.protocol;
-	fl4->flowi4_tos = origin.tuple.dscp;
-	fl4->flowi4_mark = mark;
-	fl4->flowi4_flags = FLOWI_FLAG_ANYSRC | FLOWI_FLAG_UNCOUNTED;
-	if (origin.tuple.protocol == IPPROTO_ICMP) {
-		fl4->fl4_icmp_type = ntohl(origin.tuple.ports) >> 24;
-		fl4->fl4_icmp_code = ntohl(origin.tuple.ports) >> 16;
-	} else {
-		fl4->fl4_sport = htons(ntohl(origin.tuple.ports) >> 16);
-		fl4->fl4_dport = htons(ntohl(origin.tuple.ports));
-	}
-
-	rt = __ip_route_output_key(xnet->net, fl4);
-	if (IS_ERR(rt))
-		return ERR_CAST(rt);
-	if (rt->rt_type != RTN_UNICAST) {
-		ip_rt_put(rt);
-		return ERR_PTR(-ENETUNREACH);
-	}
-
-	fl4->flowi4_oif = rt->dst.dev->ifindex;
-	dst = xfrm_lookup_with_ifid(xnet->net, &rt->dst, &origin.fl, NULL, 0,
-				    if_id);
-	if (!IS_ERR(dst)) {
-		path = xfrm_dst_path(dst)->dev;
-		if (path != xfrm_xdp_real_dev(path))
-			origin.vlan_tci =
-				xfrm_xdp_vlan_tci(path, origin.tuple.dscp);
-	}
-	return xfrm_xdp_lookup_flow(xnet, dst, &origin, false);
-}
-
-static noinline void xfrm_xdp_write_record(struct xfrm_xdp_md *md,
-					   const struct xfrm_xdp_net *xnet,
-					   int ifindex, const void *key, u32 len,
-					   const struct xfrm_xdp_tuple *tuple)
-{
+	struct xfrm_xdp_md *md = xdp->data - sizeof(*md);
 	struct xfrm_xdp_md record = {
 		.magic		= XFRM_XDP_MD_MAGIC,
-		.ifindex	= ifindex,
+		.ifindex	= xdp->rxq->dev->ifindex,
 		.vlan_tci	= tuple->vlan_tci,
+		.held		= !key,
 	};
 
 	/* The key may lie where the record goes. */
-	memcpy(record.key, key, len);
-	record.mac = xfrm_xdp_md_mac(xnet, ifindex, record.key, tuple);
+	if (key)
+		memcpy(record.key, key, len);
+	if (through) {
+		record.spi = through->spi;
+		record.daddr = through->daddr;
+	}
+	record.mac = xfrm_xdp_md_mac(xnet, &record, tuple);
 	*md = record;
+	xdp->data_meta = md;
+}
+
+static __always_inline int
+xfrm_xdp_offer_check(const struct xdp_buff *xdp,
+		     const struct xfrm_xdp_net *xnet,
+		     const struct xfrm_xdp_tuple *tuple)
+{
+	if (!rcu_access_pointer(xnet->ops))
+		return -ESRCH;
+	if (xdp_data_meta_unsupported(xdp))
+		return -EOPNOTSUPP;
+	if (xdp->data - sizeof(struct xfrm_xdp_md) <
+	    xdp->data_hard_start + sizeof(struct xdp_frame))
+		return -ENOSPC;
+
+	if (xfrm_xdp_hold(xnet, xdp->rxq->dev->ifindex, tuple)) {
+		xfrm_xdp_count(xnet, XFRM_XDP_HELD);
+		return -EAGAIN;
+	}
+
+	return 0;
 }
 
 __bpf_kfunc_start_defs();
@@ -285,10 +154,14 @@ __bpf_kfunc_start_defs();
  * done the same, struct xfrm_xdp_ops gets a flow with this record. To be
  * followed by XDP_PASS.
  *
+ * For a packet that bpf_xdp_xfrm_input() decrypted the record is written even if
+ * the flow is not to be learned, whatever is returned but -EINVAL: it tells the
+ * stack which state the packet came through.
+ *
  * Parameters:
  * @ctx		- Pointer to ctx (xdp_md) in XDP program
  * @key		- Key of the flow in the program's map
- * @key__sz	- Its length, at most 40 bytes
+ * @key__sz	- Its length, at most 36 bytes
  *
  * Return:
  * 0, or
@@ -303,35 +176,65 @@ __bpf_kfunc int bpf_xdp_xfrm_offer(struct xdp_md *ctx, const void *key,
 				   u32 key__sz)
 {
 	struct xdp_buff *xdp = (struct xdp_buff *)ctx;
-	const struct net_device *dev = xdp->rxq->dev;
-	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(dev_net(dev));
+	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(dev_net(xdp->rxq->dev));
+	const struct xfrm_xdp_through *through;
 	struct xfrm_xdp_tuple tuple;
-	struct xfrm_xdp_md *md;
 	int err;
 
 	if (!key__sz || key__sz > XFRM_XDP_KEY_LEN)
 		return -EINVAL;
-	if (!rcu_access_pointer(xnet->ops))
-		return -ESRCH;
 
 	err = xfrm_xdp_packet_tuple(xdp, &tuple);
-	if (err)
-		return err;
+	if (!err)
+		err = xfrm_xdp_offer_check(xdp, xnet, &tuple);
+	else
+		memset(&tuple, 0, sizeof(tuple));
 
-	if (xdp_data_meta_unsupported(xdp))
-		return -EOPNOTSUPP;
-	md = xdp->data - sizeof(*md);
-	if ((void *)md < xdp->data_hard_start + sizeof(struct xdp_frame))
-		return -ENOSPC;
+	through = xfrm_xdp_through(xdp);
+	if (!err || unlikely(through))
+		xfrm_xdp_write_record(xdp, xnet, through, err ? NULL : key,
+				      key__sz, &tuple);
+	return err;
+}
 
-	if (xfrm_xdp_hold(xnet, dev->ifindex, &tuple)) {
-		xfrm_xdp_count(xnet, XFRM_XDP_HELD);
-		return -EAGAIN;
+/* bpf_xdp_xfrm_input - Decrypt a packet of a flow
+ *
+ * Checks that the packet belongs to the flow and that the stack would decrypt
+ * it, then does so in place.
+ *
+ * Parameters:
+ * @ctx		- Pointer to ctx (xdp_md) in XDP program
+ * @flow	- Flow of ESP packets, from a map
+ * @sa		- Set to what a flow of inner packets has to have in its key,
+ *		  beside their tuple: it survives a rekey
+ * @sa__sz	- Length of sa, BPF_XDP_XFRM_SA_SZ
+ *
+ * Return:
+ *   1 - The packet is the inner one now. To be followed by
+ *	 bpf_xdp_xfrm_output(), or by bpf_xdp_xfrm_offer() and XDP_PASS: without
+ *	 its record the stack takes it for clear text, and drops it where
+ *	 policy asks for more
+ *   0 - It was dropped: XDP_DROP
+ * < 0 - The packet is as it was, the stack has to take it: XDP_PASS. The errno
+ *	 says why, see xfrm_xdp_input()
+ */
+__bpf_kfunc int bpf_xdp_xfrm_input(struct xdp_md *ctx,
+				   struct xfrm_xdp_flow *flow,
+				   struct bpf_xdp_xfrm_sa *sa, u32 sa__sz)
+{
+	struct xdp_buff *xdp = (struct xdp_buff *)ctx;
+	int ret;
+
+	if (sa__sz != BPF_XDP_XFRM_SA_SZ)
+		return -EINVAL;
+
+	ret = xfrm_xdp_input(xdp, flow);
+	if (ret > 0) {
+		sa->reqid = flow->sa->props.reqid;
+		sa->if_id = flow->sa->if_id;
 	}
 
-	xfrm_xdp_write_record(md, xnet, dev->ifindex, key, key__sz, &tuple);
-	xdp->data_meta = md;
-	return 0;
+	return ret;
 }
 
 /* bpf_xdp_xfrm_output - Encrypt a packet of a flow
@@ -443,6 +346,7 @@ __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(xfrm_xdp_kfunc_ids)
 BTF_ID_FLAGS(func, bpf_xdp_xfrm_offer, KF_CHANGES_PKT)
+BTF_ID_FLAGS(func, bpf_xdp_xfrm_input, KF_RCU | KF_CHANGES_PKT)
 BTF_ID_FLAGS(func, bpf_xdp_xfrm_output, KF_RCU | KF_CHANGES_PKT)
 BTF_ID_FLAGS(func, bpf_xdp_xfrm_lookup, KF_ACQUIRE | KF_RCU | KF_RET_NULL)
 BTF_ID_FLAGS(func, bpf_xfrm_xdp_flow_acquire, KF_ACQUIRE | KF_RCU | KF_RET_NULL)

@@ -10,6 +10,7 @@
 #include <linux/if_arp.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
+#include <net/raw.h>
 #include <net/sch_generic.h>
 
 #include "xfrm_xdp_internal.h"
@@ -45,22 +46,31 @@ static bool xfrm_xdp_tx_ok(const struct net_device *dev,
 	       list_empty(&dev->adj_list.lower);
 }
 
-static bool xfrm_xdp_netfilter_ok(const struct net *net)
+static bool xfrm_xdp_hook_ok(const struct net *net, unsigned int hook)
 {
 #ifdef CONFIG_NETFILTER
+	const struct nf_hook_entries *entries;
+
+	entries = rcu_dereference(net->nf.hooks_ipv4[hook]);
+	return !entries || !entries->num_hook_entries;
+#else
+	return true;
+#endif
+}
+
+static bool xfrm_xdp_netfilter_ok(const struct net *net)
+{
 	static const u8 hooks[] = {
 		NF_INET_PRE_ROUTING, NF_INET_FORWARD,
 		NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING,
 	};
-	const struct nf_hook_entries *entries;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
-		entries = rcu_dereference(net->nf.hooks_ipv4[hooks[i]]);
-		if (entries && entries->num_hook_entries)
+		if (!xfrm_xdp_hook_ok(net, hooks[i]))
 			return false;
 	}
-#endif
+
 	return true;
 }
 
@@ -203,6 +213,47 @@ enum xfrm_xdp_stat xfrm_xdp_tc_check(const struct net *net,
 	tunnel = dev_get_by_index_rcu((struct net *)net,
 				      origin->tunnel_ifindex);
 	return xfrm_xdp_egress_ok(tunnel) ? 0 : XFRM_XDP_NOTC;
+}
+
+/**
+ * xfrm_xdp_socket_listens() - does a raw socket get a copy of ESP packets?
+ * @net: netns
+ *
+ * Under RCU.
+ *
+ * Return: true if there may be one, as raw_local_deliver() looks for it.
+ */
+bool xfrm_xdp_socket_listens(struct net *net)
+{
+	u32 hash = raw_hashfunc(net, IPPROTO_ESP);
+
+	return unlikely(!hlist_empty(&raw_v4_hashinfo.ht[hash]));
+}
+
+/**
+ * xfrm_xdp_input_check() - may ESP packets to the gateway be decrypted by XDP?
+ * @net: netns
+ * @origin: the first packet: devices that it came in on
+ *
+ * Under RCU.
+ *
+ * Return: 0, or the reason why not: XFRM_XDP_NODEVICE, XFRM_XDP_NOFILTER,
+ * XFRM_XDP_NOTC.
+ */
+enum xfrm_xdp_stat xfrm_xdp_input_check(const struct net *net,
+					const struct xfrm_xdp_origin *origin)
+{
+	const struct net_device *in;
+
+	in = dev_get_by_index_rcu((struct net *)net, origin->iif);
+	if (!in || !xfrm_xdp_rx_ok(in) || !xfrm_xdp_in_ok(in))
+		return XFRM_XDP_NODEVICE;
+
+	if (!xfrm_xdp_hook_ok(net, NF_INET_PRE_ROUTING) ||
+	    !xfrm_xdp_hook_ok(net, NF_INET_LOCAL_IN))
+		return XFRM_XDP_NOFILTER;
+
+	return xfrm_xdp_no_ingress(in) ? 0 : XFRM_XDP_NOTC;
 }
 
 /**

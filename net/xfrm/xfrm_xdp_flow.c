@@ -51,7 +51,12 @@ void xfrm_xdp_invalidate(struct net *net)
 }
 EXPORT_SYMBOL_GPL(xfrm_xdp_invalidate);
 
-/* By the device that the neighbour of a flow holds. */
+/* The device that the references of a flow hold. */
+static const struct net_device *xfrm_xdp_flow_home(const struct xfrm_xdp_flow *flow)
+{
+	return flow->neigh ? flow->neigh->dev : flow->dst->dev;
+}
+
 static struct xfrm_xdp_bucket *xfrm_xdp_bucket(struct xfrm_xdp_net *xnet,
 					       const struct net_device *dev)
 {
@@ -59,7 +64,7 @@ static struct xfrm_xdp_bucket *xfrm_xdp_bucket(struct xfrm_xdp_net *xnet,
 }
 
 /* Take back all that the flow refers to. Readers may still be looking at it:
- * dst, neighbour and policies are freed by RCU. Caller holds the bucket's lock.
+ * dst, neighbour, state and policies are freed by RCU. Caller holds the bucket's lock.
  */
 static void xfrm_xdp_flow_empty(struct xfrm_xdp_flow *flow)
 {
@@ -68,8 +73,18 @@ static void xfrm_xdp_flow_empty(struct xfrm_xdp_flow *flow)
 	hlist_del_init(&flow->node);
 	WRITE_ONCE(flow->dst, NULL);
 	dst_release(dst);
-	neigh_release(flow->neigh);
+	if (flow->neigh)
+		neigh_release(flow->neigh);
+	if (flow->sa)
+		xfrm_state_put(flow->sa);
 	xfrm_pols_put(flow->fwd.pols, flow->fwd.num);
+}
+
+static void xfrm_xdp_flow_free(struct xfrm_xdp_flow *flow)
+{
+	if (flow->type)
+		xfrm_put_type_xdp(flow->type);
+	kmem_cache_free(xfrm_xdp_flow_cache, flow);
 }
 
 static void xfrm_xdp_flow_free_rcu(struct rcu_head *rcu)
@@ -88,8 +103,7 @@ static void xfrm_xdp_flow_free_rcu(struct rcu_head *rcu)
 		spin_unlock_bh(&bucket->lock);
 	}
 
-	xfrm_put_type_xdp(flow->type);
-	kmem_cache_free(xfrm_xdp_flow_cache, flow);
+	xfrm_xdp_flow_free(flow);
 }
 
 /**
@@ -111,6 +125,7 @@ static bool xfrm_xdp_state_ok(const struct xfrm_state *x)
 	/* IP-TFS carries the tunnel flag too: look at the mode itself. */
 	return x->props.mode == XFRM_MODE_TUNNEL &&
 	       x->props.family == AF_INET &&
+	       x->id.proto == IPPROTO_ESP &&
 	       !x->encap && !x->tfcpad &&
 	       x->pcpu_num == UINT_MAX &&
 	       x->xso.type == XFRM_DEV_OFFLOAD_UNSPECIFIED && !x->xso.dev &&
@@ -123,6 +138,14 @@ static void xfrm_xdp_rewrite_init(struct xfrm_xdp_flow *flow,
 	struct xfrm_xdp_rewrite *rewrite = &flow->rewrite;
 	struct iphdr *iph = &rewrite->iph;
 
+	rewrite->vlan_tci = vlan_tci;
+	rewrite->link_len = vlan_tci ? VLAN_ETH_HLEN : ETH_HLEN;
+	/* a cached header is copied with the padding in front of it */
+	rewrite->room = flow->geometry.head +
+			(vlan_tci ? VLAN_ETH_HLEN : HH_DATA_MOD);
+	if (!x)
+		return;
+
 	iph->version = 4;
 	iph->ihl = sizeof(*iph) / 4;
 	iph->protocol = x->id.proto;
@@ -134,12 +157,70 @@ static void xfrm_xdp_rewrite_init(struct xfrm_xdp_flow *flow,
 	rewrite->id_hash = ip_idents_hash(flow->xnet->net, iph);
 	rewrite->ecn = !(x->props.flags & XFRM_STATE_NOECN);
 	rewrite->df = x->props.flags & XFRM_STATE_NOPMTUDISC ? 0 : htons(IP_DF);
+}
 
-	rewrite->vlan_tci = vlan_tci;
-	rewrite->link_len = vlan_tci ? VLAN_ETH_HLEN : ETH_HLEN;
-	/* a cached header is copied with the padding in front of it */
-	rewrite->room = flow->geometry.head +
-			(vlan_tci ? VLAN_ETH_HLEN : HH_DATA_MOD);
+/* Is @x a state that XDP can decrypt with, and the only one of its SPI? With a
+ * mark there may be two, and with an interface id the packet is the
+ * interface's.
+ */
+static bool xfrm_xdp_state_in_ok(const struct xfrm_state *x)
+{
+	return xfrm_xdp_state_ok(x) && !x->mark.m && !x->if_id;
+}
+
+static void xfrm_xdp_flow_init(struct xfrm_xdp_flow *flow,
+			       struct xfrm_xdp_net *xnet, struct dst_entry *dst,
+			       const struct xfrm_xdp_origin *origin)
+{
+	refcount_set(&flow->refcnt, 1);
+	flow->xnet = xnet;
+	flow->dst = dst;
+	flow->sa = origin->sa;
+	flow->genid = origin->genid;
+	flow->tuple = origin->tuple;
+	flow->iif = origin->iif;
+	flow->in_ifindex = origin->in_ifindex;
+	ether_addr_copy(flow->dmac, origin->dmac);
+}
+
+/* Put a flow on its list; from here on it has references of its own. */
+static bool xfrm_xdp_flow_link(struct xfrm_xdp_flow *flow,
+			       const struct xfrm_xdp_origin *origin)
+{
+	const struct net_device *dev = xfrm_xdp_flow_home(flow);
+	struct xfrm_xdp_bucket *bucket;
+
+	/* Whoever empties the flows of dev or net first marks them so, and
+	 * waits for RCU: either we see the mark, or he sees the flow.
+	 */
+	if (READ_ONCE(flow->xnet->dead) ||
+	    READ_ONCE(dev->reg_state) != NETREG_REGISTERED)
+		return false;
+
+	/* They may be those of a flow that is being emptied. */
+	if (flow->sa && !refcount_inc_not_zero(&flow->sa->refcnt))
+		return false;
+	if (!xfrm_xdp_fwd_hold(&flow->fwd, &origin->fwd)) {
+		if (flow->sa)
+			xfrm_state_put(flow->sa);
+		return false;
+	}
+
+	dst_hold(flow->dst);
+	if (flow->neigh)
+		neigh_hold(flow->neigh);
+	bucket = xfrm_xdp_bucket(flow->xnet, dev);
+	flow->bucket = bucket;
+	spin_lock_bh(&bucket->lock);
+	hlist_add_head(&flow->node, &bucket->flows);
+	spin_unlock_bh(&bucket->lock);
+	return true;
+}
+
+static bool xfrm_xdp_flow_type(struct xfrm_xdp_flow *flow, struct xfrm_state *x)
+{
+	flow->type = xfrm_get_type_xdp(x->id.proto, x->props.family);
+	return flow->type && !flow->type->init_flow(flow, x);
 }
 
 /* Take the devices that a packet passes, from the first packet. Their pointers
@@ -151,8 +232,6 @@ static bool xfrm_xdp_flow_devices(struct xfrm_xdp_flow *flow,
 {
 	flow->dev = xfrm_xdp_real_dev(dev);
 	flow->ifindex = flow->dev->ifindex;
-	flow->iif = origin->iif;
-	flow->in_ifindex = origin->in_ifindex;
 	flow->h_proto = htons(origin->tuple.vlan_tci ? ETH_P_8021Q : ETH_P_IP);
 
 	if (flow->dev == dev ? origin->vlan_tci :
@@ -172,14 +251,14 @@ static bool xfrm_xdp_flow_devices(struct xfrm_xdp_flow *flow,
 }
 
 /**
- * xfrm_xdp_flow_create() - make a flow of a bundle
+ * xfrm_xdp_flow_create() - make a flow of packets that are forwarded
  * @xnet: netns
- * @dst: bundle, valid
- * @neigh: next hop of the outer packet
+ * @dst: bundle, valid; or a route, for what was decrypted
+ * @neigh: next hop of the packet as sent
  * @origin: the first packet
  * @why: set when there is no flow: XFRM_XDP_NO*
  *
- * Takes its own references to @dst, @neigh and @origin's policies. The caller
+ * Takes its own references to @dst, @neigh, @origin's state and policies. The caller
  * has asked xfrm_xdp_bypass_check(), as far as it has to. Under RCU, BH off.
  *
  * Return: a flow with one reference, or NULL.
@@ -191,19 +270,19 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 		     enum xfrm_xdp_stat *why)
 {
 	struct xfrm_state *x = dst->xfrm;
-	struct xfrm_xdp_bucket *bucket;
 	struct xfrm_xdp_flow *flow;
 	struct net_device *dev;
 
-	/* This also keeps out DST_XFRM_QUEUE, a bundle without XFRM that is
-	 * always valid: as a plain route it would leak clear text.
+	/* DST_XFRM_QUEUE is a bundle without XFRM that is always valid: as a
+	 * plain route it would leak clear text.
 	 */
-	if (!x || dst->lwtstate || dst->ops->family != AF_INET) {
+	if ((!x && !origin->sa) || dst->flags & DST_XFRM_QUEUE ||
+	    dst->lwtstate || dst->ops->family != AF_INET) {
 		*why = XFRM_XDP_NOPLAIN;
 		return NULL;
 	}
 
-	if (xfrm_dst_child(dst)->xfrm || !xfrm_xdp_state_ok(x)) {
+	if (x && (xfrm_dst_child(dst)->xfrm || !xfrm_xdp_state_ok(x))) {
 		*why = XFRM_XDP_NOSTATE;
 		return NULL;
 	}
@@ -223,52 +302,76 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 		return NULL;
 	}
 
-	*why = XFRM_XDP_NOSTATE;
-	flow->type = xfrm_get_type_xdp(x->id.proto, x->props.family);
-	if (!flow->type)
-		goto free;
-	if (flow->type->init_flow(flow, x))
-		goto put_type;
-
-	refcount_set(&flow->refcnt, 1);
-	flow->xnet = xnet;
+	xfrm_xdp_flow_init(flow, xnet, dst, origin);
 	flow->neigh = neigh;
-	flow->dst = dst;
-	flow->genid = origin->genid;
-	flow->tuple = origin->tuple;
 	flow->fl = origin->fl;
 	flow->if_id = origin->if_id;
-	ether_addr_copy(flow->dmac, origin->dmac);
+	flow->kind = x ? XFRM_XDP_ENCRYPT : XFRM_XDP_PLAIN;
+	flow->ordinary = x && !origin->sa;
+	flow->geometry.align = 1;
+
+	*why = XFRM_XDP_NOSTATE;
+	if (x && !xfrm_xdp_flow_type(flow, x))
+		goto free;
 	xfrm_xdp_rewrite_init(flow, x, origin->vlan_tci);
 
 	*why = XFRM_XDP_NODEVICE;
-	if (!xfrm_xdp_flow_devices(flow, dev, origin))
-		goto put_type;
-
-	/* Whoever empties the flows of dev or net first marks them so, and
-	 * waits for RCU: either we see the mark, or he sees the flow.
-	 */
-	if (READ_ONCE(xnet->dead) || READ_ONCE(dev->reg_state) != NETREG_REGISTERED)
-		goto put_type;
-
-	/* They may be those of a flow that is being emptied. */
-	if (!xfrm_xdp_fwd_hold(&flow->fwd, &origin->fwd))
-		goto put_type;
-
-	dst_hold(dst);
-	neigh_hold(neigh);
-	bucket = xfrm_xdp_bucket(xnet, dev);
-	flow->bucket = bucket;
-	spin_lock_bh(&bucket->lock);
-	hlist_add_head(&flow->node, &bucket->flows);
-	spin_unlock_bh(&bucket->lock);
-
-	return flow;
-
-put_type:
-	xfrm_put_type_xdp(flow->type);
+	if (xfrm_xdp_flow_devices(flow, dev, origin) &&
+	    xfrm_xdp_flow_link(flow, origin))
+		return flow;
 free:
-	kmem_cache_free(xfrm_xdp_flow_cache, flow);
+	xfrm_xdp_flow_free(flow);
+	return NULL;
+}
+
+/**
+ * xfrm_xdp_flow_create_in() - make a flow of ESP packets to the gateway
+ * @xnet: netns
+ * @dst: their route
+ * @origin: the first of them, with the state it was decrypted with
+ * @why: set when there is no flow: XFRM_XDP_NO*
+ *
+ * Takes its own references. The caller has asked xfrm_xdp_input_check(). Under
+ * RCU, BH off.
+ *
+ * Return: a flow with one reference, or NULL.
+ */
+struct xfrm_xdp_flow *
+xfrm_xdp_flow_create_in(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
+			const struct xfrm_xdp_origin *origin,
+			enum xfrm_xdp_stat *why)
+{
+	struct xfrm_xdp_flow *flow;
+
+	/* A VLAN device would count the packet that goes up. */
+	*why = XFRM_XDP_NODEVICE;
+	if (origin->tuple.vlan_tci)
+		return NULL;
+
+	*why = XFRM_XDP_NOSTATE;
+	if (!xfrm_xdp_state_in_ok(origin->sa))
+		return NULL;
+
+	*why = XFRM_XDP_NOMEMORY;
+	flow = kmem_cache_zalloc(xfrm_xdp_flow_cache,
+				 GFP_ATOMIC | __GFP_NOWARN);
+	if (!flow)
+		return NULL;
+
+	xfrm_xdp_flow_init(flow, xnet, dst, origin);
+	flow->kind = XFRM_XDP_DECRYPT;
+	flow->h_proto = htons(ETH_P_IP);
+
+	*why = XFRM_XDP_NOSTATE;
+	if (!xfrm_xdp_flow_type(flow, origin->sa) ||
+	    (flow->cipher.async && !flow->cipher.simd))
+		goto free;
+
+	*why = XFRM_XDP_NODEVICE;
+	if (xfrm_xdp_flow_link(flow, origin))
+		return flow;
+free:
+	xfrm_xdp_flow_free(flow);
 	return NULL;
 }
 
@@ -282,7 +385,7 @@ static void xfrm_xdp_bucket_empty(struct xfrm_xdp_net *xnet,
 
 	spin_lock_bh(&bucket->lock);
 	hlist_for_each_entry_safe(flow, tmp, &bucket->flows, node) {
-		if (dev && flow->neigh->dev != dev)
+		if (dev && xfrm_xdp_flow_home(flow) != dev)
 			continue;
 		trace_xfrm_xdp_flow_dead(flow);
 		xfrm_xdp_flow_empty(flow);

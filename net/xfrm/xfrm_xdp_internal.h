@@ -4,9 +4,11 @@
 
 /* What the files of XFRM for XDP share among themselves. */
 
+#include <linux/if_vlan.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/siphash.h>
+#include <net/inet_ecn.h>
 #include <net/ip.h>
 #include <net/net_namespace.h>
 #include <net/xfrm.h>
@@ -54,6 +56,19 @@ static inline void xfrm_xdp_count(const struct xfrm_xdp_net *xnet,
 	this_cpu_inc(xnet->mib[stat]);
 }
 
+/* What ip_rcv_core() counts for a packet of @len bytes with this @tos. */
+static __always_inline void xfrm_xdp_mib_in(struct net *net, u8 tos, u32 len)
+{
+	__IP_UPD_PO_STATS(net, IPSTATS_MIB_IN, len);
+	__IP_ADD_STATS(net, IPSTATS_MIB_NOECTPKTS + (tos & INET_ECN_MASK), 1);
+}
+
+/* Leave nothing of a frame that must not be sent, only a link layer header. */
+static inline void xfrm_xdp_consume(struct xdp_buff *xdp)
+{
+	xdp->data_end = xdp->data + ETH_HLEN;
+}
+
 /* Can XDP on @in redirect to @dev? Generic XDP sends skbs on any device. */
 static inline bool xfrm_xdp_can_send(const struct net_device *dev,
 				     const struct net_device *in)
@@ -72,7 +87,8 @@ static inline bool xfrm_xdp_can_send(const struct net_device *dev,
  * @dmac: destination MAC
  * @vlan_tci: tag it was sent with, or 0
  * @if_id: what the stack asked XFRM for
- * @fl: the same
+ * @sa: state that it was decrypted with, or NULL
+ * @fl: what the stack asked XFRM for
  * @fwd: policies that let it be forwarded
  */
 struct xfrm_xdp_origin {
@@ -84,9 +100,55 @@ struct xfrm_xdp_origin {
 	u8			dmac[ETH_ALEN];
 	__be16			vlan_tci;
 	u32			if_id;
+	struct xfrm_state	*sa;
 	struct flowi		fl;
 	struct xfrm_xdp_fwd	fwd;
 };
+
+/**
+ * struct xfrm_xdp_through - the packet that this CPU decrypted last
+ * @nonce: what its record says
+ * @data: where its frame begins; NULL after it was forwarded
+ * @rxq: where it came in
+ * @x: the state, only to be compared
+ * @spi: of the state
+ * @daddr: of the state
+ */
+struct xfrm_xdp_through {
+	u64				nonce;
+	const void			*data;
+	const struct xdp_rxq_info	*rxq;
+	const struct xfrm_state		*x;
+	__be32				spi;
+	__be32				daddr;
+};
+
+DECLARE_PER_CPU(struct xfrm_xdp_through, xfrm_xdp_decrypted);
+
+/**
+ * xfrm_xdp_through() - was this packet decrypted by the program that has it?
+ * @xdp: packet
+ *
+ * Its record must be there, as xfrm_xdp_input() left it, and in front of the
+ * same place. A packet that comes later has no metadata, and overwrites the
+ * number even if a program claims some. BH off.
+ *
+ * Return: how, or NULL.
+ */
+static inline const struct xfrm_xdp_through *
+xfrm_xdp_through(const struct xdp_buff *xdp)
+{
+	const struct xfrm_xdp_through *through;
+	const struct xfrm_xdp_md *md = xdp->data_meta;
+
+	if (likely(!(xdp->flags & XDP_FLAGS_DECRYPTED)) ||
+	    (const void *)(md + 1) != xdp->data)
+		return NULL;
+
+	through = this_cpu_ptr(&xfrm_xdp_decrypted);
+	return through->data == xdp->data && through->rxq == xdp->rxq &&
+	       through->nonce == md->mac ? through : NULL;
+}
 
 /* Under RCU; false if one of the policies is about to be freed. */
 static inline bool xfrm_xdp_fwd_hold(struct xfrm_xdp_fwd *to,
@@ -108,6 +170,10 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 		     struct neighbour *neigh,
 		     const struct xfrm_xdp_origin *origin,
 		     enum xfrm_xdp_stat *why);
+struct xfrm_xdp_flow *
+xfrm_xdp_flow_create_in(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
+			const struct xfrm_xdp_origin *origin,
+			enum xfrm_xdp_stat *why);
 void xfrm_xdp_flow_put(struct xfrm_xdp_flow *flow);
 
 enum xfrm_xdp_stat xfrm_xdp_device_check(const struct net *net,
@@ -116,6 +182,9 @@ enum xfrm_xdp_stat xfrm_xdp_device_check(const struct net *net,
 enum xfrm_xdp_stat xfrm_xdp_tc_check(const struct net *net,
 				     const struct xfrm_xdp_origin *origin,
 				     struct net_device *dev);
+enum xfrm_xdp_stat xfrm_xdp_input_check(const struct net *net,
+					const struct xfrm_xdp_origin *origin);
+bool xfrm_xdp_socket_listens(struct net *net);
 enum xfrm_xdp_stat xfrm_xdp_bypass_check(const struct net *net,
 					 const struct xfrm_xdp_origin *origin,
 					 struct net_device *dev);
@@ -125,6 +194,8 @@ struct net_device *xfrm_xdp_real_dev(struct net_device *dev);
 bool xfrm_xdp_vlan_ok(const struct net_device *dev);
 bool xfrm_xdp_vlan_is(const struct net_device *dev, __be16 tci);
 const struct net_device *xfrm_xdp_vlan_in(struct net_device *in, __be16 tci);
+enum xfrm_xdp_stat xfrm_xdp_check_vlan(const struct xdp_buff *xdp,
+				       const struct xfrm_xdp_flow *flow);
 __be16 xfrm_xdp_vlan_tci(struct net_device *dev, u8 tos);
 void xfrm_xdp_vlan_header(const struct xfrm_xdp_flow *flow, void *network);
 void xfrm_xdp_upper_count_in(const struct xfrm_xdp_flow *flow,
@@ -145,11 +216,45 @@ void xfrm_xdp_outer_iph(struct iphdr *top, const struct iphdr *iph,
 			const struct xfrm_xdp_flow *flow,
 			const struct dst_entry *dst, u32 len);
 void xfrm_xdp_link_header(const struct xfrm_xdp_flow *flow, void *network);
+/**
+ * struct xfrm_xdp_wire - the begin of a frame that was sent
+ * @link: Ethernet header, with the tag that the device may insert
+ * @link_len: its length
+ * @iph: outer IP header
+ * @esph: ESP header
+ * @l4: begin of any other header
+ */
+struct xfrm_xdp_wire {
+	u8			link[VLAN_ETH_HLEN];
+	u8			link_len;
+	struct iphdr		iph;
+	union {
+		struct ip_esp_hdr	esph;
+		__be32			l4[2];
+	};
+};
+
+bool xfrm_xdp_wire_note(struct xfrm_xdp_wire *wire, const struct sk_buff *skb);
+bool xfrm_xdp_wire_equal(const struct xfrm_xdp_wire *wire,
+			 const struct iphdr *was,
+			 const struct xfrm_xdp_flow *flow,
+			 const struct dst_entry *dst);
+
 u32 xfrm_xdp_trailer_len(const struct xfrm_xdp_geometry *geometry, u32 len);
 int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow);
+int xfrm_xdp_input(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow);
+int xfrm_xdp_pass(const struct xfrm_xdp_flow *flow, const struct xdp_buff *xdp,
+		  enum xfrm_xdp_stat why);
 
-u64 xfrm_xdp_md_mac(const struct xfrm_xdp_net *xnet, u32 ifindex,
-		    const u8 *key, const struct xfrm_xdp_tuple *tuple);
+u64 xfrm_xdp_md_mac(const struct xfrm_xdp_net *xnet,
+		    const struct xfrm_xdp_md *md,
+		    const struct xfrm_xdp_tuple *tuple);
+bool xfrm_xdp_record_take(struct sk_buff *skb, struct xfrm_xdp_md *md);
+bool xfrm_xdp_record_ok(const struct xfrm_xdp_net *xnet,
+			const struct xfrm_xdp_md *md, struct sk_buff *skb,
+			struct xfrm_xdp_tuple *tuple);
+struct xfrm_state *xfrm_xdp_record_restore(const struct xfrm_xdp_md *md,
+					   struct sk_buff *skb);
 
 /**
  * xfrm_xdp_request_room() - can a cipher work in the memory of a packet?
@@ -174,6 +279,15 @@ static inline bool xfrm_xdp_request_room(const struct xdp_buff *xdp, bool async)
 		       !PageSlab(virt_to_head_page(xdp->data_hard_start));
 	}
 }
+
+int xfrm_xdp_packet_tuple(const struct xdp_buff *xdp,
+			  struct xfrm_xdp_tuple *tuple);
+struct xfrm_xdp_flow *
+xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
+		      const struct xfrm_xdp_flow *old);
+struct xfrm_xdp_flow *
+xfrm_xdp_lookup_new(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
+		    u32 mark, u32 if_id);
 
 struct xfrm_xdp_request *xfrm_xdp_request_get(void);
 void xfrm_xdp_request_put(void);

@@ -28,20 +28,6 @@ enum {
 };
 
 /**
- * struct xfrm_xdp_wire - the begin of a frame that was sent
- * @link: Ethernet header, with the tag that the device may insert
- * @link_len: its length
- * @iph: outer IP header
- * @esph: ESP header
- */
-struct xfrm_xdp_wire {
-	u8			link[VLAN_ETH_HLEN];
-	u8			link_len;
-	struct iphdr		iph;
-	struct ip_esp_hdr	esph;
-};
-
-/**
  * struct xfrm_xdp_offer - what may become a flow
  * @refcnt: one for each skb extension, one while being learned
  * @flags: XFRM_XDP_OFFER_*
@@ -91,6 +77,8 @@ void xfrm_xdp_offer_put(struct xfrm_xdp_offer *offer)
 
 	dst_release(offer->dst);
 	xfrm_pols_put(offer->origin.fwd.pols, offer->origin.fwd.num);
+	if (offer->origin.sa)
+		xfrm_state_put(offer->origin.sa);
 	kmem_cache_free(xfrm_xdp_offer_cache, offer);
 }
 
@@ -118,74 +106,30 @@ static void xfrm_xdp_refuse_skb(struct sk_buff *skb, enum xfrm_xdp_stat why)
 	skb_ext_del(skb, SKB_EXT_XFRM_XDP);
 }
 
-/**
- * xfrm_xdp_md_mac() - authenticate a record
- * @xnet: netns
- * @ifindex: receiving device
- * @key: XFRM_XDP_KEY_LEN bytes
- * @tuple: of the packet
- *
- * Metadata survives tunnels, and a remote host may write what looks like
- * metadata. A record is only good for the netns, device and tuple it was made
- * for.
- *
- * Return: the MAC.
- */
-u64 xfrm_xdp_md_mac(const struct xfrm_xdp_net *xnet, u32 ifindex, const u8 *key,
-		    const struct xfrm_xdp_tuple *tuple)
-{
-	struct {
-		u8			key[XFRM_XDP_KEY_LEN];
-		struct xfrm_xdp_tuple	tuple;
-		u64			ifindex;
-	} input = { .tuple = *tuple, .ifindex = ifindex };
-
-	memcpy(input.key, key, sizeof(input.key));
-	return siphash(&input, sizeof(input), &xnet->secret);
-}
-
-/* Did the stack receive the packet on the device of the record, or on that of
- * its VLAN?
- */
-static bool xfrm_xdp_same_device(const struct xfrm_xdp_md *md,
-				 struct net_device *dev)
-{
-	if (!md->vlan_tci)
-		return md->ifindex == dev->ifindex;
-
-	return xfrm_xdp_vlan_is(dev, md->vlan_tci) &&
-	       md->ifindex == xfrm_xdp_real_dev(dev)->ifindex;
-}
-
-static bool xfrm_xdp_record_ok(const struct xfrm_xdp_net *xnet,
-			       const struct xfrm_xdp_md *md,
-			       struct sk_buff *skb, struct xfrm_xdp_tuple *tuple)
-{
-	if (!rcu_access_pointer(xnet->ops) || secpath_exists(skb) ||
-	    !xfrm_xdp_same_device(md, skb->dev) ||
-	    !pskb_may_pull(skb, sizeof(struct iphdr) + 8) ||
-	    xfrm_xdp_parse(ip_hdr(skb), (void *)ip_hdr(skb) + skb->len, tuple))
-		return false;
-
-	tuple->vlan_tci = md->vlan_tci;
-	return md->mac == xfrm_xdp_md_mac(xnet, md->ifindex, md->key, tuple);
-}
-
-/* The only reader of the record: whatever it says, it is gone afterwards. */
+/* The only reader of the record. */
 void __xfrm_xdp_rcv(struct sk_buff *skb, struct net *net)
 {
 	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(net);
 	struct xfrm_xdp_tuple tuple;
 	struct xfrm_xdp_offer *offer;
+	struct xfrm_state *sa = NULL;
 	struct xfrm_xdp_ext *ext;
 	struct xfrm_xdp_md md;
 
-	memcpy(&md, skb_metadata_end(skb) - sizeof(md), sizeof(md));
-	if (md.magic != XFRM_XDP_MD_MAGIC)
+	if (!xfrm_xdp_record_take(skb, &md))
 		return;
-	skb_metadata_clear(skb);
 
 	if (!xfrm_xdp_record_ok(xnet, &md, skb, &tuple)) {
+		xfrm_xdp_count(xnet, XFRM_XDP_NORECORD);
+		return;
+	}
+
+	if (md.spi) {
+		sa = xfrm_xdp_record_restore(&md, skb);
+		if (md.held && sa)
+			return;
+	}
+	if (!rcu_access_pointer(xnet->ops) || (md.spi && !sa)) {
 		xfrm_xdp_count(xnet, XFRM_XDP_NORECORD);
 		return;
 	}
@@ -207,6 +151,9 @@ void __xfrm_xdp_rcv(struct sk_buff *skb, struct net *net)
 	offer->origin.iif = md.ifindex;
 	offer->origin.in_ifindex = skb->dev->ifindex;
 	offer->origin.genid = atomic_read(&xnet->genid);
+	if (sa)
+		xfrm_state_hold(sa);
+	offer->origin.sa = sa;
 	ether_addr_copy(offer->origin.dmac, eth_hdr(skb)->h_dest);
 	xfrm_xdp_count(xnet, XFRM_XDP_OFFER);
 	return;
@@ -215,6 +162,32 @@ free:
 	kmem_cache_free(xfrm_xdp_offer_cache, offer);
 no_memory:
 	xfrm_xdp_count(xnet, XFRM_XDP_NOMEMORY);
+}
+EXPORT_SYMBOL_GPL(__xfrm_xdp_rcv);
+
+/* Did the packet come the way that its record says, and no other? */
+static bool xfrm_xdp_came_through(const struct xfrm_xdp_offer *offer,
+				  struct sk_buff *skb)
+{
+	const struct sec_path *sp = skb_sec_path(skb);
+
+	if (!offer->origin.sa)
+		return !sp;
+
+	return sp && sp->len == 1 && sp->xvec[0] == offer->origin.sa;
+}
+
+/* A route in clear is only one for what was decrypted. A queue bundle has no
+ * transformation and is always valid, but the packets wait for one.
+ */
+static bool xfrm_xdp_plain_ok(const struct xfrm_xdp_offer *offer,
+			      const struct dst_entry *dst)
+{
+	const struct rtable *rt = dst_rtable(dst);
+
+	return offer->origin.sa && !dst->lwtstate &&
+	       !(dst->flags & DST_XFRM_QUEUE) && rt->rt_type == RTN_UNICAST &&
+	       dst->output == ip_output;
 }
 
 static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
@@ -227,7 +200,8 @@ static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
 	int num;
 
 	if (skb->dev->ifindex != offer->origin.in_ifindex ||
-	    secpath_exists(skb) ||
+	    offer->origin.tuple.protocol == IPPROTO_ESP ||
+	    !xfrm_xdp_came_through(offer, skb) ||
 	    cb->opt.optlen || cb->frag_max_size ||
 	    cb->flags & IPSKB_DOREDIRECT ||
 	    test_bit(XFRM_XDP_OFFER_BOUND, &offer->flags))
@@ -244,6 +218,9 @@ static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
 		   !(dst->flags & DST_XFRM_QUEUE)) {
 		/* XFRM will be asked there. */
 		offer->origin.tunnel_ifindex = dst->dev->ifindex;
+	} else if (xfrm_xdp_plain_ok(offer, dst)) {
+		/* There will be no other point before it is sent. */
+		set_bit(XFRM_XDP_OFFER_CLEAR, &offer->flags);
 	} else {
 		return XFRM_XDP_NOPLAIN;
 	}
@@ -372,36 +349,6 @@ void __xfrm_xdp_clear(struct sk_buff *skb)
 		xfrm_xdp_refuse_skb(skb, XFRM_XDP_NOCLEAR);
 }
 
-/* Note the frame as it will be on the wire: a device that can insert the tag
- * does so later. False for what can't be a frame of one flow.
- */
-static bool xfrm_xdp_note_wire(struct xfrm_xdp_wire *wire,
-			       const struct sk_buff *skb)
-{
-	struct vlan_ethhdr *veth = (struct vlan_ethhdr *)wire->link;
-	unsigned int in_frame = ETH_HLEN;
-
-	if (skb_is_gso(skb) || skb_headlen(skb) < sizeof(*wire))
-		return false;
-
-	memcpy(veth, skb->data, VLAN_ETH_HLEN);
-	wire->link_len = VLAN_ETH_HLEN;
-	if (skb_vlan_tag_present(skb)) {
-		veth->h_vlan_encapsulated_proto = veth->h_vlan_proto;
-		veth->h_vlan_proto = skb->vlan_proto;
-		veth->h_vlan_TCI = htons(skb_vlan_tag_get(skb));
-	} else if (veth->h_vlan_proto == htons(ETH_P_8021Q)) {
-		in_frame = VLAN_ETH_HLEN;
-	} else {
-		wire->link_len = ETH_HLEN;
-	}
-
-	memcpy(&wire->iph, skb->data + in_frame, sizeof(wire->iph));
-	memcpy(&wire->esph, skb->data + in_frame + sizeof(wire->iph),
-	       sizeof(wire->esph));
-	return true;
-}
-
 static void xfrm_xdp_take(struct xfrm_xdp_offer *offer,
 			  const struct sk_buff *skb)
 {
@@ -411,7 +358,7 @@ static void xfrm_xdp_take(struct xfrm_xdp_offer *offer,
 	    test_and_set_bit(XFRM_XDP_OFFER_TAKEN, &offer->flags))
 		return;
 
-	if (!xfrm_xdp_note_wire(&offer->wire, skb)) {
+	if (!xfrm_xdp_wire_note(&offer->wire, skb)) {
 		xfrm_xdp_refuse(offer, XFRM_XDP_NOWIRE);
 		return;
 	}
@@ -451,27 +398,20 @@ void __xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev)
 	skb_ext_del(skb, SKB_EXT_XFRM_XDP);
 }
 
-/* Is the frame that was sent the one that XDP would have made? Length, id,
- * checksum and sequence number belong to the packet, not to the flow.
- */
-static bool xfrm_xdp_wire_equal(const struct xfrm_xdp_offer *offer,
-				const struct xfrm_xdp_flow *flow)
+/* Give a new flow to the program; consumes it. */
+static enum xfrm_xdp_stat xfrm_xdp_hand_over(const struct xfrm_xdp_ops *ops,
+					     const struct xfrm_xdp_offer *offer,
+					     struct xfrm_xdp_flow *flow)
 {
-	const struct xfrm_xdp_wire *wire = &offer->wire;
-	u8 head[HH_DATA_ALIGN(VLAN_ETH_HLEN)];
-	struct iphdr iph;
+	int err = ops->flow_add(&offer->md, flow);
 
-	xfrm_xdp_link_header(flow, head + sizeof(head));
-	xfrm_xdp_outer_iph(&iph, &offer->iph, flow, offer->dst,
-			   ntohs(wire->iph.tot_len));
-	iph.id = wire->iph.id;
-	iph.check = wire->iph.check;
-
-	return wire->link_len == flow->rewrite.link_len &&
-	       !memcmp(wire->link, head + sizeof(head) - wire->link_len,
-		       wire->link_len) &&
-	       !memcmp(&iph, &wire->iph, sizeof(iph)) &&
-	       wire->esph.spi == offer->dst->xfrm->id.spi;
+	if (!err) {
+		xfrm_xdp_count(offer->xnet, XFRM_XDP_LEARNED);
+		xfrm_xdp_unhold(offer->xnet, flow->iif, &flow->tuple);
+		trace_xfrm_xdp_learn(flow);
+	}
+	xfrm_xdp_flow_put(flow);
+	return err ? XFRM_XDP_NOOPS : 0;
 }
 
 static enum xfrm_xdp_stat xfrm_xdp_learn(struct xfrm_xdp_offer *offer)
@@ -481,7 +421,6 @@ static enum xfrm_xdp_stat xfrm_xdp_learn(struct xfrm_xdp_offer *offer)
 	struct xfrm_xdp_flow *flow;
 	struct neighbour *neigh;
 	enum xfrm_xdp_stat why;
-	int err;
 
 	ops = rcu_dereference(xnet->ops);
 	if (!ops)
@@ -501,7 +440,9 @@ static enum xfrm_xdp_stat xfrm_xdp_learn(struct xfrm_xdp_offer *offer)
 			((struct vlan_ethhdr *)offer->wire.link)->h_vlan_TCI;
 
 	neigh = dst_neigh_lookup(xfrm_dst_path(offer->dst),
-				 &offer->dst->xfrm->id.daddr);
+				 offer->dst->xfrm ?
+				 (void *)&offer->dst->xfrm->id.daddr :
+				 (void *)&offer->origin.tuple.daddr);
 	if (!neigh)
 		return XFRM_XDP_NONEIGH;
 	flow = xfrm_xdp_flow_create(xnet, offer->dst, neigh, &offer->origin,
@@ -510,19 +451,58 @@ static enum xfrm_xdp_stat xfrm_xdp_learn(struct xfrm_xdp_offer *offer)
 	if (!flow)
 		return why;
 
-	if (!xfrm_xdp_wire_equal(offer, flow)) {
+	if (!xfrm_xdp_wire_equal(&offer->wire, &offer->iph, flow,
+				 offer->dst)) {
 		xfrm_xdp_flow_put(flow);
 		return XFRM_XDP_NOWIRE;
 	}
 
-	err = ops->flow_add(&offer->md, flow);
-	if (!err) {
-		xfrm_xdp_count(xnet, XFRM_XDP_LEARNED);
-		xfrm_xdp_unhold(xnet, flow->iif, &flow->tuple);
-		trace_xfrm_xdp_learn(flow);
-	}
-	xfrm_xdp_flow_put(flow);
-	return err ? XFRM_XDP_NOOPS : 0;
+	return xfrm_xdp_hand_over(ops, offer, flow);
+}
+
+/* The stack took an ESP packet through its firewall, and it was authentic. */
+static enum xfrm_xdp_stat xfrm_xdp_learn_in(struct xfrm_xdp_offer *offer,
+					    const struct sk_buff *skb,
+					    struct xfrm_state *x)
+{
+	struct dst_entry *dst = skb_dst(skb);
+	const struct xfrm_xdp_ops *ops;
+	struct xfrm_xdp_flow *flow;
+	enum xfrm_xdp_stat why;
+
+	/* Nothing but this state on its way, and no tunnel device. */
+	if (offer->origin.sa || offer->origin.tuple.protocol != IPPROTO_ESP ||
+	    offer->origin.tuple.ports != x->id.spi ||
+	    offer->origin.tuple.daddr != x->id.daddr.a4 ||
+	    skb->dev->ifindex != offer->origin.in_ifindex ||
+	    skb->pkt_type != PACKET_HOST || skb_sec_path(skb)->len != 1 ||
+	    !dst || dst_rtable(dst)->rt_type != RTN_LOCAL ||
+	    test_and_set_bit(XFRM_XDP_OFFER_TAKEN, &offer->flags))
+		return XFRM_XDP_NOPACKET;
+
+	ops = rcu_dereference(offer->xnet->ops);
+	if (!ops)
+		return XFRM_XDP_NOOPS;
+
+	why = xfrm_xdp_input_check(offer->xnet->net, &offer->origin);
+	if (why)
+		return why;
+
+	xfrm_state_hold(x);
+	offer->origin.sa = x;
+	flow = xfrm_xdp_flow_create_in(offer->xnet, dst, &offer->origin, &why);
+	return flow ? xfrm_xdp_hand_over(ops, offer, flow) : why;
+}
+
+void __xfrm_xdp_decapsulated(struct sk_buff *skb, struct xfrm_state *x)
+{
+	struct xfrm_xdp_offer *offer = xfrm_xdp_offer(skb);
+	enum xfrm_xdp_stat why;
+
+	why = xfrm_xdp_learn_in(offer, skb, x);
+	if (why)
+		xfrm_xdp_refuse(offer, why);
+	skb_ext_del(skb, SKB_EXT_XFRM_XDP);
 }
 
 static void xfrm_xdp_learn_pending(struct work_struct *work)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Encrypt and forward one packet of a flow in XDP.
+/* Forward one packet of a flow in XDP, and encrypt it if the flow says so.
  *
  * Everything is checked before anything is touched: the packet either leaves
  * exactly as the stack would have sent it, or is handed to the stack as it came.
@@ -8,7 +8,6 @@
 #include <linux/filter.h>
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
-#include <linux/icmp.h>
 #include <linux/unaligned.h>
 #include <net/arp.h>
 #include <net/dst.h>
@@ -17,7 +16,7 @@
 #include <net/route.h>
 #include <trace/events/xfrm_xdp.h>
 
-#include "xfrm_xdp_internal.h"
+#include "xfrm_xdp_packet.h"
 
 /**
  * struct xfrm_xdp_packet - what the checks found out about a packet
@@ -35,52 +34,6 @@ struct xfrm_xdp_packet {
 	u32		link_len;
 };
 
-/* The parts of a packet that @network begins and @end ends that select a flow;
- * -EPROTO for what is no IPv4 packet that XDP could forward.
- */
-static __always_inline int
-__xfrm_xdp_parse(const struct iphdr *iph, const void *end,
-		 struct xfrm_xdp_tuple *tuple)
-{
-	const void *l4 = iph + 1;
-	const struct icmphdr *icmp;
-	u32 len;
-
-	if (unlikely(l4 + 8 > end))
-		return -EPROTO;
-	/* version 4, no options */
-	if (unlikely(*(const u8 *)iph != 0x45))
-		return -EPROTO;
-	if (unlikely(iph->frag_off & htons(IP_MF | IP_OFFSET)))
-		return -EPROTO;
-
-	len = ntohs(iph->tot_len);
-	if (unlikely(len < sizeof(*iph) + 8 || (const void *)iph + len > end))
-		return -EPROTO;
-
-	tuple->saddr = iph->saddr;
-	tuple->daddr = iph->daddr;
-	tuple->protocol = iph->protocol;
-	tuple->dscp = iph->tos & ~INET_ECN_MASK;
-	tuple->vlan_tci = 0;
-
-	switch (iph->protocol) {
-	case IPPROTO_UDP:
-	case IPPROTO_TCP:
-		tuple->ports = *(const __be32 *)l4;
-		return 0;
-	case IPPROTO_ICMP:
-		icmp = l4;
-		if (icmp->type != ICMP_ECHO && icmp->type != ICMP_ECHOREPLY)
-			return -EPROTO;
-		tuple->ports = htonl(icmp->type << 24 | icmp->code << 16 |
-				     ntohs(icmp->un.echo.id));
-		return 0;
-	}
-
-	return -EPROTO;
-}
-
 /**
  * xfrm_xdp_parse() - take the tuple from an IPv4 packet
  * @network: IP header
@@ -96,17 +49,6 @@ int xfrm_xdp_parse(const void *network, const void *end,
 		   struct xfrm_xdp_tuple *tuple)
 {
 	return __xfrm_xdp_parse(network, end, tuple);
-}
-
-/* But for the tag; both addresses at once. */
-static __always_inline bool xfrm_xdp_tuple_eq(const struct iphdr *iph,
-					      const struct xfrm_xdp_tuple *a,
-					      const struct xfrm_xdp_tuple *b)
-{
-	return get_unaligned((const u64 *)&iph->saddr) ==
-	       get_unaligned((const u64 *)&b->saddr) &&
-	       a->ports == b->ports && a->protocol == b->protocol &&
-	       a->dscp == b->dscp;
 }
 
 /**
@@ -167,76 +109,20 @@ static __always_inline bool xfrm_xdp_neigh_ok(struct neighbour *neigh)
 	return !neigh_event_send_probe(neigh, NULL, true);
 }
 
-/* Is the frame of the flow's VLAN, and does the same device receive it? */
-static noinline enum xfrm_xdp_stat
-xfrm_xdp_check_vlan(const struct xdp_buff *xdp,
-		    const struct xfrm_xdp_flow *flow)
-{
-	const struct vlan_ethhdr *veth = xdp->data;
-	const struct net_device *dev;
-
-	if ((void *)(veth + 1) > xdp->data_end ||
-	    veth->h_vlan_encapsulated_proto != htons(ETH_P_IP))
-		return XFRM_XDP_PASSHEADER;
-
-	if (veth->h_vlan_TCI != flow->tuple.vlan_tci)
-		return XFRM_XDP_PASSSELECTOR;
-
-	dev = xfrm_xdp_vlan_in(xdp->rxq->dev, veth->h_vlan_TCI);
-	if (!dev || dev->ifindex != flow->in_ifindex)
-		return XFRM_XDP_PASSDEVICE;
-
-	return 0;
-}
-
 /* May this packet take the flow? Touches nothing. */
 static __always_inline enum xfrm_xdp_stat
 xfrm_xdp_check(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
-	       struct dst_entry *dst, struct xfrm_xdp_packet *pkt)
+	       struct dst_entry *dst, bool ordinary, struct xfrm_xdp_packet *pkt)
 {
 	const struct net_device *in = xdp->rxq->dev;
 	const struct net_device *dev = flow->dev;
-	const struct ethhdr *eth = xdp->data;
-	struct xfrm_xdp_tuple tuple;
 	enum xfrm_xdp_stat why;
 	struct iphdr *iph;
 	u32 mtu;
 
-	/* The verdict was taken under another set of rules. */
-	if (unlikely(flow->genid != (u32)atomic_read(&flow->xnet->genid)))
-		return XFRM_XDP_PASSAUTH;
-
-	if (unlikely(in->ifindex != flow->iif ||
-		     !net_eq(dev_net(in), flow->xnet->net)))
-		return XFRM_XDP_PASSDEVICE;
-
-	/* Several buffers or packets, or a VLAN tag that is not in the frame. */
-	if (unlikely(xdp->flags & (XDP_FLAGS_HAS_FRAGS | XDP_FLAGS_INCOMPLETE)))
-		return XFRM_XDP_PASSBUFFER;
-
-	iph = (struct iphdr *)(eth + 1);
-	if (unlikely((void *)(iph + 1) > xdp->data_end ||
-		     eth->h_proto != flow->h_proto))
-		return XFRM_XDP_PASSHEADER;
-
-	if (unlikely(!ether_addr_equal(eth->h_dest, flow->dmac)))
-		return XFRM_XDP_PASSMAC;
-
-	if (unlikely(flow->tuple.vlan_tci)) {
-		why = xfrm_xdp_check_vlan(xdp, flow);
-		if (why)
-			return why;
-		iph = (void *)iph + VLAN_HLEN;
-	}
-
-	if (unlikely(__xfrm_xdp_parse(iph, xdp->data_end, &tuple)))
-		return XFRM_XDP_PASSHEADER;
-
-	if (unlikely(!xfrm_xdp_tuple_eq(iph, &tuple, &flow->tuple)))
-		return XFRM_XDP_PASSSELECTOR;
-
-	if (unlikely(ip_fast_csum(iph, sizeof(*iph) / 4)))
-		return XFRM_XDP_PASSCSUM;
+	why = xfrm_xdp_check_frame(xdp, flow, ordinary, &iph);
+	if (unlikely(why))
+		return why;
 
 	if (unlikely(iph->ttl <= 1))
 		return XFRM_XDP_PASSTTL;
@@ -249,8 +135,12 @@ xfrm_xdp_check(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
 	pkt->len = ntohs(iph->tot_len);
 	pkt->link_len = xdp->data_end - (void *)iph;
 
-	/* ip_forward() asks the first, xfrm4_tunnel_check_size() the second. */
-	mtu = min(ip_dst_mtu_maybe_forward(dst, true), dst_mtu(dst));
+	/* ip_forward() asks the first, xfrm4_tunnel_check_size() the second:
+	 * dst_mtu() of a bundle, which dst_check() has just brought up to date.
+	 */
+	mtu = ip_dst_mtu_maybe_forward(dst, true);
+	if (ordinary || flow->kind == XFRM_XDP_ENCRYPT)
+		mtu = min(mtu, dst_metric_raw(dst, RTAX_MTU));
 	if (unlikely(pkt->len > mtu))
 		return XFRM_XDP_PASSMTU;
 
@@ -278,7 +168,7 @@ xfrm_xdp_check(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
  * stack would refuse, nothing is changed: it shall refuse and count itself.
  */
 static __always_inline bool xfrm_xdp_charge(struct xfrm_state *x, u32 len,
-					    u64 *seq)
+					    time64_t now, u64 *seq)
 {
 	u32 seq_lo, seq_hi;
 
@@ -299,7 +189,7 @@ static __always_inline bool xfrm_xdp_charge(struct xfrm_state *x, u32 len,
 
 	x->curlft.bytes += len;
 	x->curlft.packets++;
-	x->lastused = ktime_get_real_seconds();
+	x->lastused = now;
 
 	spin_unlock(&x->lock);
 	return true;
@@ -309,18 +199,17 @@ refuse:
 	return false;
 }
 
-/* What ip_rcv_core(), ip_forward(), __ip_local_out() and ip_finish_output2()
- * count.
+/* What ip_rcv_core(), ip_forward() and ip_finish_output2() count, and
+ * __ip_local_out() of an outer packet.
  */
 static __always_inline void xfrm_xdp_mib(struct net *net,
-					 const struct xfrm_xdp_packet *pkt)
+					 const struct xfrm_xdp_packet *pkt,
+					 bool outer)
 {
-	__IP_UPD_PO_STATS(net, IPSTATS_MIB_IN, pkt->link_len);
-	__IP_ADD_STATS(net,
-		       IPSTATS_MIB_NOECTPKTS + (pkt->iph->tos & INET_ECN_MASK),
-		       1);
+	xfrm_xdp_mib_in(net, pkt->iph->tos, pkt->link_len);
 	__IP_INC_STATS(net, IPSTATS_MIB_OUTFORWDATAGRAMS);
-	__IP_INC_STATS(net, IPSTATS_MIB_OUTREQUESTS);
+	if (outer)
+		__IP_INC_STATS(net, IPSTATS_MIB_OUTREQUESTS);
 	__IP_UPD_PO_STATS(net, IPSTATS_MIB_OUT, pkt->out_len);
 }
 
@@ -363,9 +252,16 @@ void xfrm_xdp_link_header(const struct xfrm_xdp_flow *flow, void *network)
 		xfrm_xdp_cached_header(flow, network);
 }
 
-static noinline int xfrm_xdp_pass(const struct xfrm_xdp_flow *flow,
-				  const struct xdp_buff *xdp,
-				  enum xfrm_xdp_stat why)
+/**
+ * xfrm_xdp_pass() - hand a packet to the stack
+ * @flow: flow that it met
+ * @xdp: packet
+ * @why: XFRM_XDP_PASS*, to be counted
+ *
+ * Return: errno for the program.
+ */
+noinline int xfrm_xdp_pass(const struct xfrm_xdp_flow *flow,
+			   const struct xdp_buff *xdp, enum xfrm_xdp_stat why)
 {
 	int err = xfrm_xdp_pass_errno(why);
 
@@ -375,47 +271,38 @@ static noinline int xfrm_xdp_pass(const struct xfrm_xdp_flow *flow,
 	return err;
 }
 
-/* Leave nothing of a frame that must not be sent, only a link layer header. */
-static void xfrm_xdp_consume(struct xdp_buff *xdp)
+/* What was decrypted goes on in clear, as ip_forward() sends it. */
+static int xfrm_xdp_send_plain(struct xdp_buff *xdp,
+			       const struct xfrm_xdp_flow *flow,
+			       const struct xfrm_xdp_packet *pkt)
 {
-	xdp->data_end = xdp->data + ETH_HLEN;
+	xfrm_xdp_policies_used(flow->fwd.pols, flow->fwd.num,
+			       ktime_get_real_seconds());
+	xfrm_xdp_mib(flow->xnet->net, pkt, false);
+
+	ip_decrease_ttl(pkt->iph);
+	xfrm_xdp_link_header(flow, pkt->iph);
+	xdp->data = (void *)pkt->iph - flow->rewrite.link_len;
+	xdp->data_end = (void *)pkt->iph + pkt->len;
+	xdp->data_meta = xdp->data;
+	this_cpu_write(xfrm_xdp_decrypted.data, NULL);
+	if (unlikely(flow->upper))
+		xfrm_xdp_upper_count_out(flow, pkt->len, pkt->len);
+
+	xfrm_xdp_count(flow->xnet, XFRM_XDP_FORWARD);
+	return flow->ifindex;
 }
 
-/**
- * xfrm_xdp_output() - encrypt a packet and make it ready to be redirected
- * @xdp: packet, from the Ethernet header on
- * @flow: flow that the program thinks it belongs to
- *
- * XDP context: softirq or BH off, RCU held. Takes the state's lock once, as
- * xfrm_output_one() does.
- *
- * Return: index of the device to redirect to (> 0). 0 if the packet is the
- * kernel's now and the program has to drop it: the cipher works on it and
- * it is sent later, or the cipher failed. Negative if the packet is untouched
- * and the stack has to take it:
- *
- * * -ENXIO: the flow is empty, its device or netns has gone
- * * -EPERM: rules, queues or devices have changed since the flow was learned
- * * -ESTALE: route, policy or state have changed, see bpf_xdp_xfrm_lookup()
- * * -EXDEV: not the flow's receiving device, or its VLAN device is not there
- * * -EOPNOTSUPP: several buffers, GSO, or a VLAN tag that is not in the frame
- * * -EADDRNOTAVAIL: not the flow's destination MAC
- * * -EPROTO: not IPv4, options, fragment, wrong length
- * * -EBADMSG: wrong IP header checksum
- * * -ENOENT: not the flow's addresses, ports, protocol, DSCP or VLAN
- * * -ETIME: TTL is 1 or less
- * * -EMSGSIZE: longer than the MTU
- * * -EHOSTUNREACH: the next hop is not resolved
- * * -ENETDOWN: the transmitting device is down or can't send from XDP
- * * -ENOSPC: no room for headers or trailer
- * * -ENOTBLK: memory that the cipher can't use, or can't use asynchronously
- * * -EBUSY: too many packets wait for an asynchronous cipher
- * * -EKEYEXPIRED: state not valid, at a hard limit, or out of sequence numbers
- */
-int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
+static int xfrm_xdp_output_through(struct xdp_buff *xdp,
+				   struct xfrm_xdp_flow *flow);
+
+/* @ordinary: the flow is, and no packet takes it that was decrypted. */
+static __always_inline int __xfrm_xdp_output(struct xdp_buff *xdp,
+					     struct xfrm_xdp_flow *flow,
+					     bool ordinary)
 {
+	struct xfrm_xdp_packet pkt __uninitialized;
 	struct xfrm_xdp_request *req;
-	struct xfrm_xdp_packet pkt;
 	enum xfrm_xdp_stat why;
 	struct xfrm_dst *xdst;
 	struct dst_entry *dst;
@@ -428,10 +315,14 @@ int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 	dst = READ_ONCE(flow->dst);
 	if (unlikely(!dst))
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSDEAD);
-
-	why = xfrm_xdp_check(xdp, flow, dst, &pkt);
+	why = xfrm_xdp_check(xdp, flow, dst, ordinary, &pkt);
 	if (unlikely(why))
-		return xfrm_xdp_pass(flow, xdp, why);
+		return ordinary && xdp->flags & XDP_FLAGS_DECRYPTED ?
+		       xfrm_xdp_output_through(xdp, flow) :
+		       xfrm_xdp_pass(flow, xdp, why);
+
+	if (!ordinary && flow->kind == XFRM_XDP_PLAIN)
+		return xfrm_xdp_send_plain(xdp, flow, &pkt);
 
 	if (unlikely(!xfrm_xdp_request_room(xdp, flow->cipher.async)))
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSMEMORY);
@@ -440,16 +331,16 @@ int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 	if (unlikely(!req))
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSBUSY);
 
-	if (unlikely(!xfrm_xdp_charge(dst->xfrm, pkt.len, &seq))) {
+	now = ktime_get_real_seconds();
+	if (unlikely(!xfrm_xdp_charge(dst->xfrm, pkt.len, now, &seq))) {
 		xfrm_xdp_request_put();
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSSTATE);
 	}
 
 	xdst = (struct xfrm_dst *)dst;
-	now = ktime_get_real_seconds();
 	xfrm_xdp_policies_used(xdst->pols, xdst->num_pols, now);
 	xfrm_xdp_policies_used(flow->fwd.pols, flow->fwd.num, now);
-	xfrm_xdp_mib(flow->xnet->net, &pkt);
+	xfrm_xdp_mib(flow->xnet->net, &pkt, true);
 
 	/* From here on the packet is changed, and will not be passed. */
 	ip_decrease_ttl(pkt.iph);
@@ -485,4 +376,66 @@ int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 	xfrm_xdp_request_put();
 	xfrm_xdp_consume(xdp);
 	return 0;
+}
+
+/* What came in clear does not take the flow of what was decrypted, nor the other
+ * way round, nor does what came through another state.
+ */
+static noinline int xfrm_xdp_output_through(struct xdp_buff *xdp,
+					    struct xfrm_xdp_flow *flow)
+{
+	const struct xfrm_xdp_through *through = xfrm_xdp_through(xdp);
+	int ret;
+
+	if (unlikely(flow->kind == XFRM_XDP_DECRYPT))
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSKIND);
+	if (unlikely((through ? through->x : NULL) != flow->sa))
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSTHROUGH);
+
+	ret = __xfrm_xdp_output(xdp, flow, false);
+	if (ret >= 0)
+		xdp->flags &= ~XDP_FLAGS_DECRYPTED;
+	return ret;
+}
+
+/**
+ * xfrm_xdp_output() - make a packet ready to be redirected, encrypted if need be
+ * @xdp: packet, from the Ethernet header on
+ * @flow: flow that the program thinks it belongs to
+ *
+ * XDP context: softirq or BH off, RCU held. Takes the state's lock once, as
+ * xfrm_output_one() does.
+ *
+ * Return: index of the device to redirect to (> 0). 0 if the packet is the
+ * kernel's now and the program has to drop it: the cipher works on it and
+ * it is sent later, or the cipher failed. Negative if the packet is untouched
+ * and the stack has to take it:
+ *
+ * * -EINVAL: a flow for xfrm_xdp_input()
+ * * -EACCES: it came in clear and the flow's came through a state, or the other
+ *   way round, or through another state
+ * * -ENXIO: the flow is empty, its device or netns has gone
+ * * -EPERM: rules, queues or devices have changed since the flow was learned
+ * * -ESTALE: route, policy or state have changed, see bpf_xdp_xfrm_lookup()
+ * * -EXDEV: not the flow's receiving device, or its VLAN device is not there
+ * * -EOPNOTSUPP: several buffers, GSO, or a VLAN tag that is not in the frame
+ * * -EADDRNOTAVAIL: not the flow's destination MAC
+ * * -EPROTO: not IPv4, options, fragment, wrong length
+ * * -EBADMSG: wrong IP header checksum
+ * * -ENOENT: not the flow's addresses, ports, protocol, DSCP or VLAN
+ * * -ETIME: TTL is 1 or less
+ * * -EMSGSIZE: longer than the MTU
+ * * -EHOSTUNREACH: the next hop is not resolved
+ * * -ENETDOWN: the transmitting device is down or can't send from XDP
+ * * -ENOSPC: no room for headers or trailer
+ * * -ENOTBLK: memory that the cipher can't use, or can't use asynchronously
+ * * -EBUSY: too many packets wait for an asynchronous cipher
+ * * -EKEYEXPIRED: state not valid, at a hard limit, or out of sequence numbers
+ */
+int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
+{
+	if (unlikely(!flow->ordinary))
+		return xfrm_xdp_output_through(xdp, flow);
+
+	return __xfrm_xdp_output(xdp, flow, true);
 }

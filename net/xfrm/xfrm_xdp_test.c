@@ -150,7 +150,7 @@ static void test_parse_icmp(struct kunit *test)
 	}
 }
 
-/* What has no flows: all protocols but three. */
+/* What has no flows: all protocols but four. */
 static void test_parse_protocol(struct kunit *test)
 {
 	struct test_packet packet = test_packet(test, 100);
@@ -161,7 +161,8 @@ static void test_parse_protocol(struct kunit *test)
 	for (protocol = 0; protocol < 256; protocol++) {
 		bool known = protocol == IPPROTO_TCP ||
 			     protocol == IPPROTO_UDP ||
-			     protocol == IPPROTO_ICMP;
+			     protocol == IPPROTO_ICMP ||
+			     protocol == IPPROTO_ESP;
 
 		packet.iph->protocol = protocol;
 		KUNIT_EXPECT_EQ_MSG(test, test_parse(&packet, &tuple),
@@ -245,7 +246,7 @@ static void test_parse_fragment(struct kunit *test)
 	}
 }
 
-/* The record is good for one netns, device, key and tuple only. */
+/* The record is good for one netns, device, key, state and tuple only. */
 static void test_record_mac(struct kunit *test)
 {
 	struct xfrm_xdp_net *xnet, *other;
@@ -253,9 +254,8 @@ static void test_record_mac(struct kunit *test)
 		.saddr = TEST_HOST, .daddr = TEST_FAR,
 		.protocol = IPPROTO_UDP, .dscp = TEST_DSCP,
 	};
-	u8 key[XFRM_XDP_KEY_LEN] = {};
-	u8 *bytes = (u8 *)&tuple;
-	u32 ifindex = 7;
+	struct xfrm_xdp_md md = { .ifindex = 7, .spi = htonl(TEST_SPI) };
+	u8 *bytes = (u8 *)&tuple, *record = (u8 *)&md;
 	u64 mac;
 	u32 i;
 
@@ -266,32 +266,26 @@ static void test_record_mac(struct kunit *test)
 	xnet->secret.key[0] = 1;
 	other->secret.key[0] = 2;
 
-	mac = xfrm_xdp_md_mac(xnet, ifindex, key, &tuple);
-	KUNIT_EXPECT_EQ(test, xfrm_xdp_md_mac(xnet, ifindex, key, &tuple), mac);
-	KUNIT_EXPECT_NE(test, xfrm_xdp_md_mac(other, ifindex, key, &tuple),
-			mac);
+	mac = xfrm_xdp_md_mac(xnet, &md, &tuple);
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_md_mac(xnet, &md, &tuple), mac);
+	KUNIT_EXPECT_NE(test, xfrm_xdp_md_mac(other, &md, &tuple), mac);
 
-	for (i = 0; i < sizeof(key); i++) {
-		key[i] ^= 0x80;
-		KUNIT_EXPECT_NE_MSG(test, xfrm_xdp_md_mac(xnet, ifindex, key,
-							  &tuple),
-				    mac, "byte %u of the key", i);
-		key[i] ^= 0x80;
+	/* but for the MAC itself */
+	for (i = 0; i < offsetof(struct xfrm_xdp_md, mac); i++) {
+		record[i] ^= 0x80;
+		KUNIT_EXPECT_NE_MSG(test, xfrm_xdp_md_mac(xnet, &md, &tuple),
+				    mac, "byte %u of the record", i);
+		record[i] ^= 0x80;
 	}
 	for (i = 0; i < sizeof(tuple); i++) {
 		bytes[i] ^= 1;
-		KUNIT_EXPECT_NE_MSG(test, xfrm_xdp_md_mac(xnet, ifindex, key,
-							  &tuple),
+		KUNIT_EXPECT_NE_MSG(test, xfrm_xdp_md_mac(xnet, &md, &tuple),
 				    mac, "byte %u of the tuple", i);
 		bytes[i] ^= 1;
 	}
-	for (i = 0; i < 32; i++)
-		KUNIT_EXPECT_NE_MSG(test,
-				    xfrm_xdp_md_mac(xnet, ifindex ^ BIT(i), key,
-						    &tuple),
-				    mac, "bit %u of the device", i);
 
-	KUNIT_EXPECT_EQ(test, xfrm_xdp_md_mac(xnet, ifindex, key, &tuple), mac);
+	md.mac = mac;
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_md_mac(xnet, &md, &tuple), mac);
 }
 
 /* No reason for passing without an errno of its own. */

@@ -51,6 +51,7 @@ enum xfrm_xdp_test_cipher {
  * @flow: flow of the frames that xfrm_xdp_test_frame() makes
  * @page: memory of @xdp
  * @before: copy of it
+ * @peer: what a suite has beside it
  * @rxq: @lan's
  * @xdp: the packet
  */
@@ -66,6 +67,7 @@ struct xfrm_xdp_test_gw {
 	struct xfrm_xdp_flow	*flow;
 	struct page		*page;
 	void			*before;
+	void			*peer;
 	struct xdp_rxq_info	rxq;
 	struct xdp_buff		xdp;
 };
@@ -74,6 +76,9 @@ int xfrm_xdp_test_up(struct kunit *test);
 void xfrm_xdp_test_down(struct kunit *test);
 void xfrm_xdp_test_state(struct xfrm_xdp_test_gw *gw,
 			 enum xfrm_xdp_test_cipher cipher);
+struct xfrm_state *xfrm_xdp_test_add_state(struct xfrm_xdp_test_gw *gw,
+					   enum xfrm_xdp_test_cipher cipher,
+					   __be32 saddr, __be32 daddr);
 u64 xfrm_xdp_test_oseq(const struct xfrm_state *x);
 struct xfrm_policy *xfrm_xdp_test_policy(struct xfrm_xdp_test_gw *gw, int dir);
 void xfrm_xdp_test_flow(struct xfrm_xdp_test_gw *gw);

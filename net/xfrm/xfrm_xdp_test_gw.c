@@ -243,29 +243,24 @@ static int test_state_cipher(struct xfrm_state *x,
 	return -EINVAL;
 }
 
-/* Replace the state of the tunnel, as rekeying does. */
-void xfrm_xdp_test_state(struct xfrm_xdp_test_gw *gw,
-			 enum xfrm_xdp_test_cipher cipher)
+/* A state of the tunnel from @saddr to @daddr, held. */
+struct xfrm_state *xfrm_xdp_test_add_state(struct xfrm_xdp_test_gw *gw,
+					   enum xfrm_xdp_test_cipher cipher,
+					   __be32 saddr, __be32 daddr)
 {
 	struct xfrm_state *x = xfrm_state_alloc(gw->net);
 	struct kunit *test = gw->test;
 	int err;
 
 	KUNIT_ASSERT_NOT_NULL(test, x);
-	x->id.daddr.a4 = TEST_PEER;
+	x->id.daddr.a4 = daddr;
 	x->id.proto = IPPROTO_ESP;
 	x->id.spi = htonl(TEST_SPI);
-	x->props.saddr.a4 = TEST_WAN;
+	x->props.saddr.a4 = saddr;
 	x->props.family = AF_INET;
 	x->props.mode = XFRM_MODE_TUNNEL;
 	x->props.replay_window = 32;
 	x->sel.family = AF_INET;
-
-	if (gw->x) {
-		xfrm_state_delete(gw->x);
-		xfrm_state_put(gw->x);
-		gw->x = NULL;
-	}
 
 	err = test_state_cipher(x, cipher);
 	err = err ?: xfrm_init_state(x);
@@ -276,7 +271,20 @@ void xfrm_xdp_test_state(struct xfrm_xdp_test_gw *gw,
 	}
 	KUNIT_ASSERT_EQ(test, err, 0);
 	xfrm_state_hold(x);
-	gw->x = x;
+	return x;
+}
+
+/* Replace the state of the tunnel, as rekeying does. */
+void xfrm_xdp_test_state(struct xfrm_xdp_test_gw *gw,
+			 enum xfrm_xdp_test_cipher cipher)
+{
+	if (gw->x) {
+		xfrm_state_delete(gw->x);
+		xfrm_state_put(gw->x);
+		gw->x = NULL;
+	}
+
+	gw->x = xfrm_xdp_test_add_state(gw, cipher, TEST_WAN, TEST_PEER);
 }
 
 /* Let go of flow and bundle. */

@@ -60,7 +60,7 @@ static struct xfrm_xdp_md test_record(const struct xfrm_xdp_test_gw *gw)
 	KUNIT_ASSERT_EQ(gw->test, xfrm_xdp_parse(xfrm_xdp_test_iph(gw),
 						 gw->xdp.data_end, &tuple), 0);
 	memcpy(md.key, test_map_key, sizeof(md.key));
-	md.mac = xfrm_xdp_md_mac(gw->xnet, md.ifindex, md.key, &tuple);
+	md.mac = xfrm_xdp_md_mac(gw->xnet, &md, &tuple);
 	return md;
 }
 

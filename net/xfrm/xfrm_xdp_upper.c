@@ -158,6 +158,36 @@ static void xfrm_xdp_vlan_count_out(const struct net_device *dev, u32 len)
 #endif /* CONFIG_VLAN_8021Q */
 
 /**
+ * xfrm_xdp_check_vlan() - is a frame of the flow's VLAN?
+ * @xdp: frame, with a tag
+ * @flow: flow over a VLAN
+ *
+ * And does the same device receive it? Under RCU.
+ *
+ * Return: 0, or XFRM_XDP_PASS*.
+ */
+enum xfrm_xdp_stat
+xfrm_xdp_check_vlan(const struct xdp_buff *xdp,
+		    const struct xfrm_xdp_flow *flow)
+{
+	const struct vlan_ethhdr *veth = xdp->data;
+	const struct net_device *dev;
+
+	if ((void *)(veth + 1) > xdp->data_end ||
+	    veth->h_vlan_encapsulated_proto != htons(ETH_P_IP))
+		return XFRM_XDP_PASSHEADER;
+
+	if (veth->h_vlan_TCI != flow->tuple.vlan_tci)
+		return XFRM_XDP_PASSSELECTOR;
+
+	dev = xfrm_xdp_vlan_in(xdp->rxq->dev, veth->h_vlan_TCI);
+	if (!dev || dev->ifindex != flow->in_ifindex)
+		return XFRM_XDP_PASSDEVICE;
+
+	return 0;
+}
+
+/**
  * xfrm_xdp_vlan_header() - write the link layer header of a flow over a VLAN
  * @flow: flow whose rewrite has a tag
  * @network: where the network header begins

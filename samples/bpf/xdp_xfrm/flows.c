@@ -29,10 +29,12 @@ struct flow_value {
  * @daddr: destination address
  * @protocol: name of the protocol
  * @icmp: has type, code and identifier in place of ports
+ * @spi: of ESP, else 0
  * @high: upper half of the key's ports
  * @low: lower half of the key's ports
  * @dscp: differentiated services code point
  * @vlan: VLAN id, 0 without a tag
+ * @key: the rest
  * @value: counters
  */
 struct flow_row {
@@ -45,8 +47,23 @@ struct flow_row {
 	__u16			low;
 	__u8			dscp;
 	__u16			vlan;
+	__u32			spi;
+	const struct xdp_xfrm_key	*key;
 	const struct flow_value	*value;
 };
+
+static const char *protocol_name(__u8 protocol)
+{
+	switch (protocol) {
+	case IPPROTO_ICMP:
+		return "icmp";
+	case IPPROTO_TCP:
+		return "tcp";
+	case IPPROTO_ESP:
+		return "esp";
+	}
+	return "udp";
+}
 
 static void fill_row(struct flow_row *row, const struct xdp_xfrm_key *key,
 		     const struct flow_value *value)
@@ -56,12 +73,13 @@ static void fill_row(struct flow_row *row, const struct xdp_xfrm_key *key,
 	inet_ntop(AF_INET, &key->saddr, row->saddr, sizeof(row->saddr));
 	inet_ntop(AF_INET, &key->daddr, row->daddr, sizeof(row->daddr));
 	row->icmp = key->protocol == IPPROTO_ICMP;
-	row->protocol = row->icmp ? "icmp" :
-			key->protocol == IPPROTO_TCP ? "tcp" : "udp";
+	row->protocol = protocol_name(key->protocol);
+	row->spi = key->protocol == IPPROTO_ESP ? ntohl(key->ports) : 0;
 	row->high = ntohl(key->ports) >> 16;
 	row->low = ntohl(key->ports);
 	row->dscp = key->dscp >> DSCP_SHIFT;
 	row->vlan = ntohs(key->vlan_tci) & VLAN_ID_MASK;
+	row->key = key;
 	row->value = value;
 }
 
@@ -76,8 +94,12 @@ static void print_json_row(const struct flow_row *row, bool first)
 	if (row->icmp)
 		printf(",\"type\":%u,\"code\":%u,\"id\":%u", row->high >> 8,
 		       row->high & 0xff, row->low);
+	else if (row->spi)
+		printf(",\"spi\":\"%#010x\"", row->spi);
 	else
 		printf(",\"sport\":%u,\"dport\":%u", row->high, row->low);
+	if (row->key->sa)
+		printf(",\"reqid\":%u", row->key->sa - 1);
 	printf(",\"dscp\":%u,\"packets\":%llu,\"bytes\":%llu}", row->dscp,
 	       row->value->packets, row->value->bytes);
 }
@@ -98,6 +120,8 @@ static void print_text_row(const struct flow_row *row, bool first)
 	if (row->icmp)
 		snprintf(detail, sizeof(detail), "%u/%u id %u", row->high >> 8,
 			 row->high & 0xff, row->low);
+	else if (row->spi)
+		snprintf(detail, sizeof(detail), "SPI %#010x", row->spi);
 	else
 		snprintf(detail, sizeof(detail), "%u > %u", row->high,
 			 row->low);

@@ -2,8 +2,10 @@
 /* The forwarding fast path of an IPsec gateway.
  *
  * A packet whose flow is in the map is encrypted and sent by
- * bpf_xdp_xfrm_output(). All others go to the stack, with a record that asks it
- * to learn the flow; see xdp_xfrm_learn.bpf.c.
+ * bpf_xdp_xfrm_output(). An ESP packet to the gateway is decrypted by
+ * bpf_xdp_xfrm_input(), and what is inside looked up in turn. All others go to
+ * the stack, with a record that asks it to learn the flow; see
+ * xdp_xfrm_learn.bpf.c.
  */
 
 #include <linux/bpf.h>
@@ -25,6 +27,8 @@
 #define DSCP_MASK	0xfc
 #define ICMP_ECHOREPLY	0
 #define ICMP_ECHO	8
+
+#define DECRYPTED	-1
 
 struct bpf_xdp_xfrm_opts {
 	__s32	error;
@@ -51,8 +55,15 @@ struct icmp_echo {
 	__be16	id;
 };
 
+struct bpf_xdp_xfrm_sa {
+	__u32	reqid;
+	__u32	if_id;
+};
+
 extern int bpf_xdp_xfrm_offer(struct xdp_md *ctx, const void *key,
 			      __u32 key__sz) __ksym;
+extern int bpf_xdp_xfrm_input(struct xdp_md *ctx, xfrm_xdp_flow_t *flow,
+			      struct bpf_xdp_xfrm_sa *sa, __u32 sa__sz) __ksym;
 extern int bpf_xdp_xfrm_output(struct xdp_md *ctx,
 			       xfrm_xdp_flow_t *flow) __ksym;
 extern xfrm_xdp_flow_t *
@@ -60,9 +71,11 @@ bpf_xdp_xfrm_lookup(struct xdp_md *ctx, xfrm_xdp_flow_t *flow__nullable,
 		    struct bpf_xdp_xfrm_opts *opts, __u32 opts__sz) __ksym;
 
 /* Take the key from the packet. It is only a hint: the kernel compares the
- * packet with the flow itself. Returns false for what XDP never forwards.
+ * packet with the flow itself. @len is that of the frame. Returns false for what
+ * XDP never forwards.
  */
-static __always_inline bool parse(struct xdp_md *ctx, struct xdp_xfrm_key *key)
+static __always_inline bool parse(struct xdp_md *ctx, struct xdp_xfrm_key *key,
+				  __u64 *len)
 {
 	void *end = (void *)(long)ctx->data_end;
 	struct link_header *link = (void *)(long)ctx->data;
@@ -71,6 +84,7 @@ static __always_inline bool parse(struct xdp_md *ctx, struct xdp_xfrm_key *key)
 	struct icmp_echo *icmp;
 	__be32 *ports;
 
+	*len = end - (void *)link;
 	if ((void *)(iph + 1) + 8 > end)
 		return false;
 
@@ -98,6 +112,7 @@ static __always_inline bool parse(struct xdp_md *ctx, struct xdp_xfrm_key *key)
 	switch (iph->protocol) {
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
+	case IPPROTO_ESP:
 		key->ports = *ports;
 		return true;
 	case IPPROTO_ICMP:
@@ -143,19 +158,28 @@ static __always_inline int output_again(struct xdp_md *ctx,
 	return ret;
 }
 
-SEC("xdp")
-int xdp_xfrm(struct xdp_md *ctx)
+/* Does this errno say that the flow is of no use any more? */
+static __always_inline bool is_stale(int err)
 {
-	__u32 len = ctx->data_end - ctx->data;
+	return err == -ESTALE || err == -EPERM || err == -ENXIO ||
+	       err == -EXDEV;
+}
+
+static __always_inline void count(struct xdp_xfrm_value *value, __u64 len)
+{
+	__sync_fetch_and_add(&value->packets, 1);
+	__sync_fetch_and_add(&value->bytes, len);
+}
+
+/* Forward a packet, or ask the stack to and to learn how. */
+static __always_inline int forward(struct xdp_md *ctx, struct xdp_xfrm_key *key,
+				   __u64 len)
+{
 	struct xdp_xfrm_value *value;
-	struct xdp_xfrm_key key = {};
 	xfrm_xdp_flow_t *flow;
 	int ret;
 
-	if (!parse(ctx, &key))
-		return XDP_PASS;
-
-	value = bpf_map_lookup_elem(&xdp_xfrm_flows, &key);
+	value = bpf_map_lookup_elem(&xdp_xfrm_flows, key);
 	if (!value)
 		goto offer;
 	flow = value->flow;
@@ -171,18 +195,75 @@ int xdp_xfrm(struct xdp_md *ctx)
 		goto sent;
 	if (!ret)
 		return XDP_DROP;
-	if (ret != -ESTALE && ret != -EPERM && ret != -ENXIO && ret != -EXDEV)
+	if (is_stale(ret))
+		drop_flow(value, key);
+	else if (!key->sa)
 		return XDP_PASS;
-
-	drop_flow(value, &key);
 offer:
-	bpf_xdp_xfrm_offer(ctx, &key, sizeof(key));
+	bpf_xdp_xfrm_offer(ctx, key, sizeof(*key));
 	return XDP_PASS;
 
 sent:
-	__sync_fetch_and_add(&value->packets, 1);
-	__sync_fetch_and_add(&value->bytes, len);
+	count(value, len);
 	return bpf_redirect(ret, 0);
+}
+
+/* Decrypt a packet to the gateway; DECRYPTED, or what to do with it. */
+static __always_inline int decrypt(struct xdp_md *ctx, struct xdp_xfrm_key *key,
+				   __u64 len)
+{
+	struct bpf_xdp_xfrm_sa sa = {};
+	struct xdp_xfrm_value *value;
+	xfrm_xdp_flow_t *flow;
+	int ret;
+
+	value = bpf_map_lookup_elem(&xdp_xfrm_flows, key);
+	if (!value)
+		goto offer;
+	flow = value->flow;
+	if (!flow)
+		goto offer;
+
+	ret = bpf_xdp_xfrm_input(ctx, flow, &sa, sizeof(sa));
+	if (ret > 0) {
+		count(value, len);
+		__builtin_memset(key, 0, sizeof(*key));
+		key->sa = sa.reqid + 1;
+		return DECRYPTED;
+	}
+	if (!ret)
+		return XDP_DROP;
+	if (!is_stale(ret))
+		return XDP_PASS;
+
+	drop_flow(value, key);
+offer:
+	bpf_xdp_xfrm_offer(ctx, key, sizeof(*key));
+	return XDP_PASS;
+}
+
+SEC("xdp")
+int xdp_xfrm(struct xdp_md *ctx)
+{
+	struct xdp_xfrm_key key = {};
+	__u64 len;
+	int ret;
+
+	if (!parse(ctx, &key, &len))
+		return XDP_PASS;
+
+	if (key.protocol == IPPROTO_ESP) {
+		ret = decrypt(ctx, &key, len);
+		if (ret != DECRYPTED)
+			return ret;
+		/* What XDP does not forward needs its record all the same. */
+		if (!parse(ctx, &key, &len)) {
+			bpf_xdp_xfrm_offer(ctx, &key, sizeof(key));
+			return XDP_PASS;
+		}
+	}
+
+	return forward(ctx, &key, len);
 }
 
 char _license[] SEC("license") = "GPL";

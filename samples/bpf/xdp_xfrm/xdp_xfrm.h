@@ -13,11 +13,15 @@
  * @ifindex: receiving device
  * @saddr: source address
  * @daddr: destination address
- * @ports: source and destination port; for ICMP echo type, code and identifier
+ * @ports: source and destination port; for ICMP echo type, code and identifier;
+ *	for ESP the SPI
  * @protocol: IP protocol
  * @dscp: TOS octet without its ECN bits
  * @vlan_tci: IEEE 802.1Q tag of the frame, zero without one
- * @reserved: zero, up to a multiple of 8 bytes, which compares fastest
+ * @sa: zero for a packet that came in clear; else one more than the reqid of the
+ *	state it was decrypted with, which survives a rekey
+ *
+ * A multiple of 8 bytes compares fastest.
  */
 struct xdp_xfrm_key {
 	__u32	ifindex;
@@ -27,7 +31,7 @@ struct xdp_xfrm_key {
 	__u8	protocol;
 	__u8	dscp;
 	__be16	vlan_tci;
-	__u16	reserved[2];
+	__u32	sa;
 };
 
 #endif /* _XDP_XFRM_H */

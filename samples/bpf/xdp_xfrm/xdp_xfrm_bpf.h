@@ -26,8 +26,8 @@ typedef struct xfrm_xdp_flow xfrm_xdp_flow_t;
 /**
  * struct xdp_xfrm_value - value of the flow map
  * @flow: the kernel's flow, NULL once it was dropped
- * @packets: sent by XDP
- * @bytes: of these packets, inner length with Ethernet header
+ * @packets: sent or decrypted by XDP
+ * @bytes: of these packets as they came, with Ethernet header
  */
 struct xdp_xfrm_value {
 	xfrm_xdp_flow_t __kptr	*flow;

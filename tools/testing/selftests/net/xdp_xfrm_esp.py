@@ -23,6 +23,7 @@ ECT_0 = 2
 CE = 3
 
 
+EVP_CTRL_GCM_GET_TAG = 0x10
 EVP_CTRL_GCM_SET_TAG = 0x11
 
 crypto = ctypes.CDLL("libcrypto.so.3")
@@ -30,6 +31,9 @@ crypto.EVP_CIPHER_CTX_new.restype = ctypes.c_void_p
 crypto.EVP_aes_128_gcm.restype = ctypes.c_void_p
 crypto.EVP_DecryptInit_ex.argtypes = [ctypes.c_void_p] * 5
 crypto.EVP_DecryptUpdate.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_int]
+crypto.EVP_EncryptInit_ex.argtypes = [ctypes.c_void_p] * 5
+crypto.EVP_EncryptUpdate.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_int]
+crypto.EVP_EncryptFinal_ex.argtypes = [ctypes.c_void_p] * 3
 crypto.EVP_CIPHER_CTX_ctrl.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_void_p]
 crypto.EVP_DecryptFinal_ex.argtypes = [ctypes.c_void_p] * 3
 
@@ -54,6 +58,20 @@ class AesGcm:
         if crypto.EVP_DecryptFinal_ex(self.ctx, None, length) <= 0:
             return None
         return plain.raw[:len(data)]
+
+
+    def encrypt(self, nonce, data, aad):
+        """Cipher text and ICV."""
+        out = ctypes.create_string_buffer(len(data) + 16)
+        icv = ctypes.create_string_buffer(ICV_LEN)
+        done = ctypes.c_int()
+        length = ctypes.byref(done)
+        crypto.EVP_EncryptInit_ex(self.ctx, crypto.EVP_aes_128_gcm(), None, self.key, nonce)
+        crypto.EVP_EncryptUpdate(self.ctx, None, length, aad, len(aad))
+        crypto.EVP_EncryptUpdate(self.ctx, out, length, data, len(data))
+        crypto.EVP_EncryptFinal_ex(self.ctx, None, length)
+        crypto.EVP_CIPHER_CTX_ctrl(self.ctx, EVP_CTRL_GCM_GET_TAG, ICV_LEN, icv)
+        return out.raw[:len(data)] + icv.raw
 
 
 def checksum(data):

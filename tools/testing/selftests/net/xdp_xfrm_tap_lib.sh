@@ -4,7 +4,9 @@
 #
 #   gateway_up               topology, tunnel and fast path; taps on the wires
 #   wire_up, wire_down       only the taps; a netns with taps on it can't go
-#   ask COMMAND...           a command of xdp_xfrm_wire.py; fills the array got
+#   peer_up                  in place of wire_up: a peer of G1 that sends ESP
+#   ask COMMAND...           a command of xdp_xfrm_wire.py, or of a peer
+#                            xdp_xfrm_inbound.py; fills the array got
 #   send N [NAME=VALUE]...   the same as ask send
 #   expect NAME WANTED...    a result: WANTED is KEY=VALUE, KEY<VALUE or KEY>VALUE,
 #                            KEY a counter of G1 or what xdp_xfrm_wire.py answers
@@ -25,13 +27,23 @@ declare -A got=()
 results=0 failures=0
 complaints=()
 
-wire_up()
+taps_up()
 {
 	export NS_A NS_G1 NS_G2 NS_B IP_A IP_B IP_G1_LAN IP_G1_WAN \
 		IP_G2_WAN MAC_A MAC_G1_LAN MAC_G1_WAN MAC_G2_WAN
-	coproc WIRE { exec python3 -S xdp_xfrm_wire.py 2>&1; }
+	coproc WIRE { exec python3 -S "$1" 2>&1; }
 	answer
+}
+
+wire_up()
+{
+	taps_up xdp_xfrm_wire.py
 	ask state "$SPI_OUT" "$(fixed_key 128 a1)"
+}
+
+peer_up()
+{
+	taps_up xdp_xfrm_inbound.py
 }
 
 wire_down()
@@ -57,7 +69,7 @@ answer()
 		return
 	done
 	printf '# %s\n' "${complaints[@]}"
-	printf 'Bail out! xdp_xfrm_wire.py does not answer\n'
+	printf 'Bail out! the taps do not answer\n'
 	exit 1
 }
 

@@ -508,25 +508,25 @@ static void offer(void)
 
 	if (!ASSERT_OK_PTR(ops, "load"))
 		return;
-	ASSERT_EQ(offer_errno(40, NULL), -ESRCH, "nobody takes flows");
+	ASSERT_EQ(offer_errno(36, NULL), -ESRCH, "nobody takes flows");
 	link = ns_attach_ops(NS_B, ops->maps.first);
 	ASSERT_OK_PTR(link, "operations elsewhere");
-	ASSERT_EQ(offer_errno(40, NULL), -ESRCH, "nobody takes flows here");
+	ASSERT_EQ(offer_errno(36, NULL), -ESRCH, "nobody takes flows here");
 	bpf_link__destroy(link);
 
 	link = ns_attach_ops(NS_GATEWAY, ops->maps.first);
 	if (!ASSERT_OK_PTR(link, "operations"))
 		goto out;
 	ASSERT_EQ(offer_errno(0, NULL), -EINVAL, "no key");
-	ASSERT_EQ(offer_errno(41, NULL), -EINVAL, "key too long");
-	ASSERT_EQ(offer_errno(40, NULL), 0, "longest key");
-	ASSERT_EQ(offer_errno(40, NULL), -EAGAIN, "offered a moment ago");
+	ASSERT_EQ(offer_errno(37, NULL), -EINVAL, "key too long");
+	ASSERT_EQ(offer_errno(36, NULL), 0, "longest key");
+	ASSERT_EQ(offer_errno(36, NULL), -EAGAIN, "offered a moment ago");
 	ASSERT_EQ(offer_errno(1, other_port), 0, "shortest key");
 	ASSERT_EQ(offer_errno(8, ipv6), -EPROTO, "IPv6");
 	ASSERT_EQ(offer_errno(8, fragment), -EPROTO, "fragment");
 	ASSERT_EQ(offer_errno(8, too_short), -EPROTO, "too short");
 	bpf_link__destroy(link);
-	ASSERT_EQ(offer_errno(40, NULL), -ESRCH, "nobody takes flows any more");
+	ASSERT_EQ(offer_errno(36, NULL), -ESRCH, "nobody takes flows any more");
 out:
 	xdp_xfrm_ops__destroy(ops);
 }

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Decrypt one ESP packet of a flow in XDP.
+ *
+ * What xfrm_input() would refuse before it decrypts, it shall refuse and count
+ * itself: the packet is handed over as it came. What is found out only by
+ * decrypting is counted here as there, and dropped. What is left is the inner
+ * packet, and the XDP program either forwards it or hands it to the stack, with
+ * a record that says which state it came through.
+ */
+
+#include <net/dsfield.h>
+#include <net/inet_ecn.h>
+#include <net/ip.h>
+#include <net/xfrm.h>
+
+#include "xfrm_xdp_packet.h"
+
+/**
+ * struct xfrm_xdp_esp - an ESP packet
+ * @iph: outer IP header
+ * @esph: ESP header
+ * @len: from there on, without padding of the link layer
+ * @seq_hi: upper half of the sequence number
+ * @clear: inner packet
+ * @clear_len: its length, with TFC padding
+ */
+struct xfrm_xdp_esp {
+	struct iphdr		*iph;
+	struct ip_esp_hdr	*esph;
+	u32			len;
+	u32			seq_hi;
+	void			*clear;
+	u32			clear_len;
+};
+
+/* May this packet take the flow? Touches nothing. */
+static __always_inline enum xfrm_xdp_stat
+xfrm_xdp_check_in(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
+		  struct dst_entry *dst, struct xfrm_xdp_esp *esp)
+{
+	enum xfrm_xdp_stat why;
+
+	why = xfrm_xdp_check_frame(xdp, flow, false, &esp->iph);
+	if (unlikely(why))
+		return why;
+
+	/* ESP in ESP */
+	if (unlikely(xfrm_xdp_through(xdp)))
+		return XFRM_XDP_PASSTHROUGH;
+
+	if (unlikely(!dst_check(dst, 0)))
+		return XFRM_XDP_PASSDST;
+
+	if (unlikely(xfrm_xdp_socket_listens(flow->xnet->net)))
+		return XFRM_XDP_PASSSOCKET;
+
+	/* The stack could not be told what it gets. */
+	if (unlikely(xdp_data_meta_unsupported(xdp)))
+		return XFRM_XDP_PASSBUFFER;
+	if (unlikely((void *)esp->iph + flow->geometry.head - ETH_HLEN -
+		     sizeof(struct xfrm_xdp_md) <
+		     xdp->data_hard_start + sizeof(struct xdp_frame)))
+		return XFRM_XDP_PASSROOM;
+
+	if (unlikely(!xfrm_xdp_request_room(xdp, false)))
+		return XFRM_XDP_PASSMEMORY;
+
+	esp->esph = (struct ip_esp_hdr *)(esp->iph + 1);
+	esp->len = ntohs(esp->iph->tot_len) - sizeof(*esp->iph);
+	return 0;
+}
+
+/* What xfrm_input() asks before it decrypts, in its order. Where it would
+ * refuse, nothing is changed.
+ */
+static __always_inline enum xfrm_xdp_stat
+xfrm_xdp_admit(struct xfrm_state *x, struct xfrm_xdp_esp *esp)
+{
+	enum xfrm_xdp_stat why = XFRM_XDP_PASSSTATE;
+
+	spin_lock(&x->lock);
+
+	if (unlikely(x->km.state != XFRM_STATE_VALID || x->encap))
+		goto unlock;
+
+	if (unlikely(!xfrm_replay_ok(x, esp->esph->seq_no))) {
+		why = XFRM_XDP_PASSREPLAY;
+		goto unlock;
+	}
+
+	if (unlikely(x->curlft.bytes >= x->lft.hard_byte_limit ||
+		     x->curlft.packets >= x->lft.hard_packet_limit))
+		goto unlock;
+
+	xfrm_state_check_expire(x);
+	esp->seq_hi = xfrm_replay_seqhi(x, esp->esph->seq_no);
+	why = 0;
+unlock:
+	spin_unlock(&x->lock);
+	return why;
+}
+
+/* The headers of a packet, for those who look for addresses and SPI. */
+static struct sk_buff *xfrm_xdp_headers(const struct xfrm_xdp_esp *esp)
+{
+	struct sk_buff *skb;
+
+	skb = alloc_skb(sizeof(*esp->iph) + sizeof(*esp->esph),
+			GFP_ATOMIC | __GFP_NOWARN);
+	if (!skb)
+		return NULL;
+
+	skb_reset_network_header(skb);
+	skb_put_data(skb, esp->iph, sizeof(*esp->iph));
+	skb_set_transport_header(skb, sizeof(*esp->iph));
+	skb_put_data(skb, esp->esph, sizeof(*esp->esph));
+	skb->protocol = htons(ETH_P_IP);
+	XFRM_SKB_CB(skb)->seq.input.hi = htonl(esp->seq_hi);
+	return skb;
+}
+
+/* The packet was not authentic, or no ESP. Under the lock of the state. */
+static noinline void xfrm_xdp_not_authentic(struct xfrm_state *x,
+					    const struct xfrm_xdp_esp *esp,
+					    int err)
+{
+	struct sk_buff *skb;
+
+	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMINSTATEPROTOERROR);
+	if (err != -EBADMSG)
+		return;
+
+	x->stats.integrity_failed++;
+	skb = xfrm_xdp_headers(esp);
+	if (!skb)
+		return;
+	xfrm_audit_state_icvfail(x, skb, x->type->proto);
+	kfree_skb(skb);
+}
+
+/* Another CPU was faster with the same number, or moved the window. */
+static noinline void xfrm_xdp_overtaken(struct xfrm_state *x,
+					const struct xfrm_xdp_esp *esp)
+{
+	struct sk_buff *skb;
+
+	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMINSTATESEQERROR);
+	skb = xfrm_xdp_headers(esp);
+	if (!skb)
+		return;
+	xfrm_replay_recheck(x, skb, esp->esph->seq_no);
+	kfree_skb(skb);
+}
+
+/* What xfrm_input() does after it decrypted. Returns false if it drops. */
+static __always_inline bool xfrm_xdp_accept(struct xfrm_state *x,
+					    const struct xfrm_xdp_esp *esp,
+					    int nexthdr)
+{
+	__be32 seq = esp->esph->seq_no;
+
+	spin_lock(&x->lock);
+
+	if (unlikely(nexthdr < 0)) {
+		xfrm_xdp_not_authentic(x, esp, nexthdr);
+		goto refuse;
+	}
+
+	if (unlikely((x->props.flags & XFRM_STATE_ESN &&
+		      esp->seq_hi != xfrm_replay_seqhi(x, seq)) ||
+		     !xfrm_replay_ok(x, seq))) {
+		xfrm_xdp_overtaken(x, esp);
+		goto refuse;
+	}
+
+	xfrm_replay_advance(x, seq);
+	x->curlft.bytes += esp->clear_len;
+	x->curlft.packets++;
+	x->lastused = ktime_get_real_seconds();
+
+	spin_unlock(&x->lock);
+	return true;
+
+refuse:
+	spin_unlock(&x->lock);
+	return false;
+}
+
+/* As xfrm6_remove_tunnel_encap(). */
+static void xfrm_xdp_inner6(const struct xfrm_state *x, u8 tos, void *clear)
+{
+	struct ipv6hdr *ip6h = clear;
+
+	if (x->props.flags & XFRM_STATE_DECAP_DSCP)
+		ipv6_copy_dscp(tos, ip6h);
+	if (!(x->props.flags & XFRM_STATE_NOECN) && INET_ECN_is_ce(tos) &&
+	    !INET_ECN_is_not_ect(ipv6_get_dsfield(ip6h)))
+		ipv6_change_dsfield(ip6h, 0xff, INET_ECN_CE);
+}
+
+/* As xfrm4_remove_tunnel_encap(). */
+static void xfrm_xdp_inner4(const struct xfrm_state *x, u8 tos, void *clear)
+{
+	struct iphdr *iph = clear;
+
+	if (unlikely(x->props.flags & XFRM_STATE_DECAP_DSCP))
+		ipv4_copy_dscp(tos, iph);
+	if (unlikely(INET_ECN_is_ce(tos)) &&
+	    !(x->props.flags & XFRM_STATE_NOECN))
+		IP_ECN_set_ce(iph);
+}
+
+/* The EtherType of the inner packet, or 0 if a tunnel has no such packets. */
+static __be16 xfrm_xdp_inner(const struct xfrm_state *x,
+			     const struct xfrm_xdp_esp *esp, int nexthdr)
+{
+	if (likely(nexthdr == IPPROTO_IPIP) &&
+	    esp->clear_len >= sizeof(struct iphdr)) {
+		xfrm_xdp_inner4(x, esp->iph->tos, esp->clear);
+		return htons(ETH_P_IP);
+	}
+
+	if (nexthdr == IPPROTO_IPV6 &&
+	    esp->clear_len >= sizeof(struct ipv6hdr)) {
+		xfrm_xdp_inner6(x, esp->iph->tos, esp->clear);
+		return htons(ETH_P_IPV6);
+	}
+
+	return 0;
+}
+
+/* Make the inner packet a frame, with a record that only this CPU believes. */
+static __always_inline void xfrm_xdp_decapsulate(struct xdp_buff *xdp,
+						 const struct xfrm_state *x,
+						 const struct xfrm_xdp_esp *esp,
+						 __be16 proto)
+{
+	struct ethhdr *eth = esp->clear - ETH_HLEN;
+	struct xfrm_xdp_through *through;
+	struct xfrm_xdp_md *md;
+
+	memcpy(eth, xdp->data, 2 * ETH_ALEN);
+	eth->h_proto = proto;
+	md = (struct xfrm_xdp_md *)eth - 1;
+	xdp->data = eth;
+	xdp->data_end = esp->clear + esp->clear_len;
+	xdp->data_meta = md;
+	xdp->flags |= XDP_FLAGS_DECRYPTED;
+
+	through = this_cpu_ptr(&xfrm_xdp_decrypted);
+	md->mac = ++through->nonce;
+	through->data = eth;
+	through->rxq = xdp->rxq;
+	through->x = x;
+	through->spi = x->id.spi;
+	through->daddr = x->id.daddr.a4;
+}
+
+/**
+ * xfrm_xdp_input() - decrypt an ESP packet
+ * @xdp: packet, from the Ethernet header on
+ * @flow: flow that the program thinks it belongs to
+ *
+ * XDP context: softirq or BH off, RCU held. Takes the state's lock twice, as
+ * xfrm_input() does. RFC 4303, 3.4.
+ *
+ * Return: 1 if the packet is the inner one now, behind an Ethernet header. The
+ * program must give it to xfrm_xdp_output(), or write a record and hand it to
+ * the stack. 0 if it was refused after it was changed; it is counted, and the
+ * program has to drop it. Negative if it is untouched and the stack has to take
+ * it:
+ *
+ * * -EINVAL: a flow for xfrm_xdp_output()
+ * * -EACCES: ESP inside of ESP
+ * * -ENXIO: the flow is empty, its netns has gone
+ * * -EPERM: rules or devices have changed since the flow was learned
+ * * -ESTALE: the route of the packet to the gateway has changed
+ * * -EXDEV: not the flow's receiving device
+ * * -EOPNOTSUPP: several buffers, a VLAN tag that is not in the frame, or a
+ *   device without metadata
+ * * -EADDRNOTAVAIL: not the flow's destination MAC
+ * * -EPROTO: not IPv4, options, fragment, wrong or too short length
+ * * -EBADMSG: wrong checksum of the outer IP header
+ * * -ENOENT: not the flow's addresses, SPI or DSCP
+ * * -EUSERS: a raw socket may want a copy of ESP packets
+ * * -ENOSPC: no room for the record
+ * * -ENOTBLK: memory that the cipher can't use
+ * * -EBUSY: the cipher would not be done at once
+ * * -EALREADY: replayed, or older than the window
+ * * -EKEYEXPIRED: state not valid, or at a hard limit
+ */
+int xfrm_xdp_input(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
+{
+	struct xfrm_state *x = flow->sa;
+	struct xfrm_xdp_request *req;
+	struct xfrm_xdp_esp esp;
+	enum xfrm_xdp_stat why;
+	struct dst_entry *dst;
+	struct net *net;
+	int nexthdr;
+	__be16 proto;
+
+	dst = READ_ONCE(flow->dst);
+	if (unlikely(!dst))
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSDEAD);
+	if (unlikely(flow->kind != XFRM_XDP_DECRYPT))
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSKIND);
+
+	why = xfrm_xdp_check_in(xdp, flow, dst, &esp);
+	if (unlikely(why))
+		return xfrm_xdp_pass(flow, xdp, why);
+
+	why = xfrm_xdp_admit(x, &esp);
+	if (unlikely(why))
+		return xfrm_xdp_pass(flow, xdp, why);
+
+	req = xfrm_xdp_request_get();
+	if (unlikely(!req))
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSBUSY);
+	nexthdr = flow->type->input(flow, x, esp.esph, esp.len, esp.seq_hi, req,
+				    &esp.clear, &esp.clear_len);
+	xfrm_xdp_request_put();
+	if (unlikely(nexthdr == -ENODATA))
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSHEADER);
+	if (unlikely(nexthdr == -EBUSY))
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSBUSY);
+
+	/* From here on the packet is changed, and will not be passed. */
+	net = flow->xnet->net;
+	xfrm_xdp_mib_in(net, esp.iph->tos, xdp->data_end - (void *)esp.iph);
+	__IP_INC_STATS(net, IPSTATS_MIB_INDELIVERS);
+
+	if (unlikely(!xfrm_xdp_accept(x, &esp, nexthdr)))
+		goto drop;
+
+	proto = xfrm_xdp_inner(x, &esp, nexthdr);
+	if (unlikely(!proto)) {
+		XFRM_INC_STATS(net, LINUX_MIB_XFRMINSTATEMODEERROR);
+		goto drop;
+	}
+
+	xfrm_xdp_decapsulate(xdp, x, &esp, proto);
+	xfrm_xdp_count(flow->xnet, XFRM_XDP_INPUT);
+	return 1;
+
+drop:
+	xfrm_xdp_count(flow->xnet, XFRM_XDP_INPUTERROR);
+	xfrm_xdp_consume(xdp);
+	return 0;
+}

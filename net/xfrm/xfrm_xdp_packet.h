@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _XFRM_XDP_PACKET_H
+#define _XFRM_XDP_PACKET_H
+
+/* Does a frame belong to a flow? The same for all that happens to it then. */
+
+#include <linux/icmp.h>
+#include <linux/unaligned.h>
+#include <net/inet_ecn.h>
+
+#include "xfrm_xdp_internal.h"
+
+/* The parts of a packet that @network begins and @end ends that select a flow;
+ * -EPROTO for what is no IPv4 packet that XDP could forward.
+ */
+static __always_inline int
+__xfrm_xdp_parse(const struct iphdr *iph, const void *end,
+		 struct xfrm_xdp_tuple *tuple)
+{
+	const void *l4 = iph + 1;
+	const struct icmphdr *icmp;
+	u32 len;
+
+	if (unlikely(l4 + 8 > end))
+		return -EPROTO;
+	/* version 4, no options */
+	if (unlikely(*(const u8 *)iph != 0x45))
+		return -EPROTO;
+	if (unlikely(iph->frag_off & htons(IP_MF | IP_OFFSET)))
+		return -EPROTO;
+
+	len = ntohs(iph->tot_len);
+	if (unlikely(len < sizeof(*iph) + 8 || (const void *)iph + len > end))
+		return -EPROTO;
+
+	tuple->saddr = iph->saddr;
+	tuple->daddr = iph->daddr;
+	tuple->protocol = iph->protocol;
+	tuple->dscp = iph->tos & ~INET_ECN_MASK;
+	tuple->vlan_tci = 0;
+
+	switch (iph->protocol) {
+	case IPPROTO_UDP:
+	case IPPROTO_TCP:
+	case IPPROTO_ESP:
+		tuple->ports = *(const __be32 *)l4;
+		return 0;
+	case IPPROTO_ICMP:
+		icmp = l4;
+		if (icmp->type != ICMP_ECHO && icmp->type != ICMP_ECHOREPLY)
+			return -EPROTO;
+		tuple->ports = htonl(icmp->type << 24 | icmp->code << 16 |
+				     ntohs(icmp->un.echo.id));
+		return 0;
+	}
+
+	return -EPROTO;
+}
+
+/* But for the tag; both addresses at once. */
+static __always_inline bool xfrm_xdp_tuple_eq(const struct iphdr *iph,
+					      const struct xfrm_xdp_tuple *a,
+					      const struct xfrm_xdp_tuple *b)
+{
+	return get_unaligned((const u64 *)&iph->saddr) ==
+	       get_unaligned((const u64 *)&b->saddr) &&
+	       a->ports == b->ports && a->protocol == b->protocol &&
+	       a->dscp == b->dscp;
+}
+
+/**
+ * xfrm_xdp_check_frame() - does a frame belong to a flow that is authorised?
+ * @xdp: frame
+ * @flow: flow
+ * @clear: one that came in clear
+ * @network: set to its IP header
+ *
+ * Touches nothing. Under RCU, BH off.
+ *
+ * Return: 0, or XFRM_XDP_PASS*.
+ */
+static __always_inline enum xfrm_xdp_stat
+xfrm_xdp_check_frame(const struct xdp_buff *xdp,
+		     const struct xfrm_xdp_flow *flow, bool clear,
+		     struct iphdr **network)
+{
+	const u32 refused = XDP_FLAGS_HAS_FRAGS | XDP_FLAGS_INCOMPLETE |
+			    (clear ? XDP_FLAGS_DECRYPTED : 0);
+	const struct net_device *in = xdp->rxq->dev;
+	const struct ethhdr *eth = xdp->data;
+	struct xfrm_xdp_tuple tuple;
+	enum xfrm_xdp_stat why;
+	struct iphdr *iph;
+
+	/* The verdict was taken under another set of rules. */
+	if (unlikely(flow->genid != (u32)atomic_read(&flow->xnet->genid)))
+		return XFRM_XDP_PASSAUTH;
+
+	if (unlikely(in->ifindex != flow->iif ||
+		     !net_eq(dev_net(in), flow->xnet->net)))
+		return XFRM_XDP_PASSDEVICE;
+
+	/* Several buffers or packets, or a VLAN tag that is not in the frame. */
+	if (unlikely(xdp->flags & refused))
+		return XFRM_XDP_PASSBUFFER;
+
+	iph = (struct iphdr *)(eth + 1);
+	if (unlikely((void *)(iph + 1) > xdp->data_end ||
+		     eth->h_proto != flow->h_proto))
+		return XFRM_XDP_PASSHEADER;
+
+	if (unlikely(!ether_addr_equal(eth->h_dest, flow->dmac)))
+		return XFRM_XDP_PASSMAC;
+
+	if (unlikely(flow->tuple.vlan_tci)) {
+		why = xfrm_xdp_check_vlan(xdp, flow);
+		if (why)
+			return why;
+		iph = (void *)iph + VLAN_HLEN;
+	}
+
+	if (unlikely(__xfrm_xdp_parse(iph, xdp->data_end, &tuple)))
+		return XFRM_XDP_PASSHEADER;
+
+	if (unlikely(!xfrm_xdp_tuple_eq(iph, &tuple, &flow->tuple)))
+		return XFRM_XDP_PASSSELECTOR;
+
+	if (unlikely(ip_fast_csum(iph, sizeof(*iph) / 4)))
+		return XFRM_XDP_PASSCSUM;
+
+	*network = iph;
+	return 0;
+}
+
+#endif /* _XFRM_XDP_PACKET_H */

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The record of XFRM for XDP: what a packet carries from XDP into the stack.
+ *
+ * It lies in the metadata of the frame, which survives tunnels and veth pairs,
+ * and where a remote host can put bytes by Geneve options. So it is only good
+ * for the netns, device, tuple and state that it was made for, and the first
+ * who reads it clears it.
+ */
+
+#include <linux/random.h>
+#include <linux/siphash.h>
+#include <net/ip.h>
+#include <net/xfrm.h>
+
+#include "xfrm_xdp_internal.h"
+
+DEFINE_PER_CPU(struct xfrm_xdp_through, xfrm_xdp_decrypted);
+
+/**
+ * xfrm_xdp_md_mac() - authenticate a record
+ * @xnet: netns
+ * @md: record
+ * @tuple: of the packet; all zero if it has none
+ *
+ * Return: what @md->mac has to be.
+ */
+u64 xfrm_xdp_md_mac(const struct xfrm_xdp_net *xnet,
+		    const struct xfrm_xdp_md *md,
+		    const struct xfrm_xdp_tuple *tuple)
+{
+	struct {
+		struct xfrm_xdp_md	md;
+		struct xfrm_xdp_tuple	tuple;
+	} input = { .md = *md, .tuple = *tuple };
+
+	input.md.mac = 0;
+	return siphash(&input, sizeof(input), &xnet->secret);
+}
+
+/**
+ * xfrm_xdp_record_take() - take the record off a packet
+ * @skb: packet, with as many bytes of metadata as a record has
+ * @md: result
+ *
+ * Return: true if there was one. Whatever it says, it is gone now.
+ */
+bool xfrm_xdp_record_take(struct sk_buff *skb, struct xfrm_xdp_md *md)
+{
+	memcpy(md, skb_metadata_end(skb) - sizeof(*md), sizeof(*md));
+	if (md->magic != XFRM_XDP_MD_MAGIC)
+		return false;
+
+	skb_metadata_clear(skb);
+	return true;
+}
+
+/* Did the stack receive the packet on the device of the record, or on that of
+ * its VLAN?
+ */
+static bool xfrm_xdp_same_device(const struct xfrm_xdp_md *md,
+				 struct net_device *dev)
+{
+	if (!md->vlan_tci)
+		return md->ifindex == dev->ifindex;
+
+	return xfrm_xdp_vlan_is(dev, md->vlan_tci) &&
+	       md->ifindex == xfrm_xdp_real_dev(dev)->ifindex;
+}
+
+/* What was decrypted may be anything, and goes up without a tuple then. */
+static bool xfrm_xdp_record_tuple(const struct xfrm_xdp_md *md,
+				  struct sk_buff *skb,
+				  struct xfrm_xdp_tuple *tuple)
+{
+	if (skb->protocol == htons(ETH_P_IP) &&
+	    pskb_may_pull(skb, sizeof(struct iphdr) + 8) &&
+	    !xfrm_xdp_parse(ip_hdr(skb), (void *)ip_hdr(skb) + skb->len, tuple)) {
+		tuple->vlan_tci = md->vlan_tci;
+		return true;
+	}
+
+	memset(tuple, 0, sizeof(*tuple));
+	return md->spi && md->held;
+}
+
+/**
+ * xfrm_xdp_record_ok() - is a record authentic, and of this packet?
+ * @xnet: netns
+ * @md: record
+ * @skb: IP packet
+ * @tuple: set to that of the packet, all zero if it has none
+ *
+ * Return: true if so.
+ */
+bool xfrm_xdp_record_ok(const struct xfrm_xdp_net *xnet,
+			const struct xfrm_xdp_md *md, struct sk_buff *skb,
+			struct xfrm_xdp_tuple *tuple)
+{
+	return !secpath_exists(skb) && xfrm_xdp_same_device(md, skb->dev) &&
+	       xfrm_xdp_record_tuple(md, skb, tuple) &&
+	       md->mac == xfrm_xdp_md_mac(xnet, md, tuple);
+}
+
+/**
+ * xfrm_xdp_record_restore() - make a packet what xfrm_input() would have made
+ * @md: its record, authentic, with a state
+ * @skb: packet that was decrypted in XDP
+ *
+ * What the device said about the frame was about its ciphertext. Without the
+ * security path policies see clear text, and refuse it where they ask for more.
+ *
+ * Return: the state, held by the security path; NULL if it has gone meanwhile
+ * or there is no memory.
+ */
+struct xfrm_state *xfrm_xdp_record_restore(const struct xfrm_xdp_md *md,
+					   struct sk_buff *skb)
+{
+	xfrm_address_t daddr = { .a4 = md->daddr };
+	struct net *net = dev_net(skb->dev);
+	struct xfrm_state *x;
+	struct sec_path *sp;
+
+	skb_clear_hash(skb);
+	/* GRO has looked at what it merged itself. */
+	if (skb->ip_summed != CHECKSUM_PARTIAL)
+		skb->ip_summed = CHECKSUM_NONE;
+
+	x = xfrm_state_lookup(net, 0, &daddr, md->spi, IPPROTO_ESP, AF_INET);
+	if (!x)
+		return NULL;
+
+	sp = secpath_set(skb);
+	if (!sp) {
+		xfrm_state_put(x);
+		return NULL;
+	}
+
+	sp->xvec[sp->len++] = x;
+	return x;
+}
+
+static int __init xfrm_xdp_record_init(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		get_random_bytes(&per_cpu(xfrm_xdp_decrypted, cpu).nonce,
+				 sizeof(u64));
+	return 0;
+}
+subsys_initcall(xfrm_xdp_record_init);
