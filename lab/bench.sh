@@ -16,7 +16,7 @@ guest() {
 	clang-19 -O2 -g -Wall -target bpf -I/usr/include/x86_64-linux-gnu \
 		-c "$lab/bench/bench.bpf.c" -o "$work/guest/bench.bpf.o" &&
 		bpftool gen skeleton "$work/guest/bench.bpf.o" name bench_bpf >"$work/guest/bench.skel.h" &&
-		gcc -O2 -Wall -I"$work/guest" "$lab/bench/bench.c" -o "$work/guest/bench" -lbpf
+		gcc -O2 -Wall -I"$work/guest" "$lab"/bench/{bench,esp}.c -o "$work/guest/bench" -lbpf
 }
 
 # tool: xdp_xfrm, whose XDP program is the one measured
@@ -74,37 +74,38 @@ rows() {
 			sed -n "s/^row /$kernel /p" "$work/$kernel/run.$run"
 		done
 	done | jq -nR '
-		[inputs / " " | {kernel: .[0], path: .[1], direction: "out", family: "ipv4",
-			cipher: .[2], size: (.[3] | tonumber), net: (.[4] | tonumber)}]
-		| group_by([.kernel, .path, .cipher, .size])
+		[inputs / " " | {kernel: .[0], path: .[1], direction: .[2], family: "ipv4",
+			cipher: .[3], size: (.[4] | tonumber), net: (.[5] | tonumber)}]
+		| group_by([.kernel, .direction, .path, .cipher, .size])
 		| map(.[0] + {net: (map(.net) | add / length | round), spread: (map(.net) | max - min)})'
 }
 
 table() {
 	jq -r '
-		["path", "cipher", "64", "512", "1400", "spread"],
-		([.[] | select(.kernel == "bench")] | group_by([.path, .cipher])[]
-			| [.[0].path, .[0].cipher, (map(.net) | .[]), (map(.spread) | max)]) | @tsv' \
+		["direction", "path", "cipher", "64", "512", "1400", "spread"],
+		([.[] | select(.kernel == "bench")] | group_by([.direction, .path, .cipher])[]
+			| [.[0].direction, .[0].path, .[0].cipher, (map(.net) | .[]), (map(.spread) | max)]) | @tsv' \
 		"$build/bench.json" |
-		awk '{ printf "%-12s %-12s %7s %7s %7s %8s\n", $1, $2, $3, $4, $5, $6 }'
+		awk '{ printf "%-9s %-14s %-12s %7s %7s %7s %8s\n", $1, $2, $3, $4, $5, $6, $7 }'
 }
 
 # unused: the stack without the series, with it but nothing loaded, the difference
 unused() {
 	jq -r '
 		["cipher", "size", "without", "with", "difference"],
-		([.[] | select(.path == "stack")] | group_by([.cipher, .size])[]
+		([.[] | select(.path == "stack")] | group_by([.direction, .cipher, .size])[]
 			| map({key: .kernel, value: .}) | from_entries
-			| [.base.cipher, .base.size, .base.net, .bench.net, .bench.net - .base.net]) | @tsv' \
+			| [.base.direction + "," + .base.cipher, .base.size, .base.net, .bench.net, .bench.net - .base.net]) | @tsv' \
 		"$build/bench.json" |
-		awk '{ printf "%-12s %5s %8s %8s %11s\n", $1, $2, $3, $4, $5 }'
+		awk '{ printf "%-15s %5s %8s %8s %11s\n", $1, $2, $3, $4, $5 }'
 }
 
 # refused: the stack, the stack behind XDP that can't learn the flow, the difference
 refused() {
 	jq -r '
 		["cipher", "size", "stack", "refused", "percent"],
-		([.[] | select(.kernel == "bench" and (.path | startswith("stack")) and .cipher != "none")]
+		([.[] | select(.kernel == "bench" and .direction == "out" and
+				(.path | startswith("stack")) and .cipher != "none")]
 			| group_by([.cipher, .size])[]
 			| map({key: .path, value: .}) | from_entries
 			| [.stack.cipher, .stack.size, .stack.net, ."stack-refused".net,

@@ -12,6 +12,20 @@
 const volatile __u32 frame_len = ETH_HLEN;
 const volatile __u8 frame[BENCH_FRAME_MAX];
 
+__u32 frames_sent;
+
+struct bench_frame {
+	__u8 bytes[BENCH_FRAME_MAX];
+};
+
+/* each is sent once */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bench_frame);
+} frames SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);
@@ -24,6 +38,19 @@ SEC("xdp")
 int generate(struct xdp_md *ctx)
 {
 	if (bpf_xdp_store_bytes(ctx, 0, (void *)frame, frame_len))
+		return XDP_ABORTED;
+	bpf_tail_call(ctx, &under_test, 0);
+	return XDP_ABORTED;
+}
+
+/* No two packets of ESP are the same. */
+SEC("xdp")
+int generate_each(struct xdp_md *ctx)
+{
+	__u32 index = frames_sent++;
+	struct bench_frame *next = bpf_map_lookup_elem(&frames, &index);
+
+	if (!next || bpf_xdp_store_bytes(ctx, 0, next->bytes, frame_len))
 		return XDP_ABORTED;
 	bpf_tail_call(ctx, &under_test, 0);
 	return XDP_ABORTED;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Count the instructions that packets of one UDP flow cost on one path.
  *
- * bench RX drop|pass|forward|attached SIZE PACKETS
+ * bench RX drop|pass|forward|attached SIZE PACKETS [CIPHER FIRST]
  *
  * RX is the receiving device, "attached" the XDP program on it, SIZE the length of the IPv4
- * packet. Prints what PACKETS packets cost together, in instructions, the generator's included, and
+ * packet. With CIPHER the packets come in ESP, the first of them with sequence number FIRST. Prints what PACKETS packets cost together, in instructions, the generator's included, and
  * how many were sent to find out.
  */
 #define _GNU_SOURCE
@@ -30,9 +30,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "bench.h"
 #include "bench.skel.h"
 
 #define FLOW_SRC	"10.1.0.2"
+#define FLOW_SRC_ESP	"10.3.0.2"	/* behind the peer */
 #define FLOW_DST	"10.2.0.2"
 #define FLOW_SPORT	4000
 #define FLOW_DPORT	5000
@@ -55,8 +57,7 @@ struct load {
 	int sent;
 };
 
-__attribute__((noreturn, format(printf, 1, 2)))
-static void die(const char *fmt, ...)
+void die(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -68,7 +69,7 @@ static void die(const char *fmt, ...)
 	exit(1);
 }
 
-static uint16_t checksum(uint32_t sum, const void *data, size_t len)
+uint16_t checksum(uint32_t sum, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 	size_t i;
@@ -95,7 +96,7 @@ static void read_mac(const char *dev, uint8_t mac[ETH_ALEN])
 	fclose(f);
 }
 
-static void fill_frame(uint8_t *frame, const char *dev, size_t size)
+static void fill_frame(uint8_t *frame, const char *dev, size_t size, const char *src)
 {
 	uint8_t *payload = frame + ETH_HLEN + sizeof(struct iphdr) + sizeof(struct udphdr);
 	size_t udp_len = size - sizeof(struct iphdr), i;
@@ -111,7 +112,7 @@ static void fill_frame(uint8_t *frame, const char *dev, size_t size)
 		.tot_len = htons(size),
 		.ttl = 64,
 		.protocol = IPPROTO_UDP,
-		.saddr = inet_addr(FLOW_SRC),
+		.saddr = inet_addr(src),
 		.daddr = inet_addr(FLOW_DST),
 	};
 	uint32_t pseudo = IPPROTO_UDP + udp_len;
@@ -127,6 +128,35 @@ static void fill_frame(uint8_t *frame, const char *dev, size_t size)
 		pseudo += frame[ETH_HLEN + i] << 8 | frame[ETH_HLEN + i + 1];
 	udp.check = checksum(pseudo, frame + ETH_HLEN + sizeof(ip), udp_len);
 	memcpy(frame + ETH_HLEN + sizeof(ip), &udp, sizeof(udp));
+}
+
+/* How many packets measure() sends, at most. */
+static int packets_in_all(int packets)
+{
+	return FIXED_PACKETS + (packets ? RUNS * (2 * FIXED_PACKETS + packets) : 0);
+}
+
+/* Put as many frames into the map as will be sent, each in ESP. */
+static void fill_frames(int map, const uint8_t *frame, size_t size, const char *cipher,
+			uint32_t first, uint32_t count)
+{
+	uint8_t value[2048];
+	uint32_t i;
+
+	memcpy(value, frame, ETH_HLEN);
+	for (i = 0; i < count; i++) {
+		esp_packet(value + ETH_HLEN, frame + ETH_HLEN, size, first + i, cipher);
+		if (bpf_map_update_elem(map, &i, value, 0))
+			die("frame %u: %s", i, strerror(errno));
+	}
+}
+
+/* The length of a packet in ESP. */
+static size_t esp_len(const uint8_t *frame, size_t size, const char *cipher)
+{
+	uint8_t value[2048];
+
+	return esp_packet(value, frame + ETH_HLEN, size, 1, cipher);
 }
 
 static int attached_prog(const char *dev)
@@ -278,12 +308,15 @@ int main(int argc, char **argv)
 	struct bench_bpf *skel;
 	struct load load = {};
 	__u32 slot = 0;
+	const char *cipher;
 	uint64_t cost;
-	int size, fd;
+	int size, fd, count;
 
-	if (argc != 5)
-		die("usage: bench RX drop|pass|forward|attached SIZE PACKETS");
+	if (argc != 5 && argc != 7)
+		die("usage: bench RX drop|pass|forward|attached SIZE PACKETS [CIPHER FIRST]");
 	size = atoi(argv[3]);
+	count = packets_in_all(atoi(argv[4]));
+	cipher = argc == 7 ? argv[5] : NULL;
 
 	skel = bench_bpf__open();
 	if (!skel)
@@ -291,10 +324,17 @@ int main(int argc, char **argv)
 	if (size < (int)(sizeof(struct iphdr) + sizeof(struct udphdr)) ||
 	    size > (int)sizeof(skel->rodata->frame) - ETH_HLEN)
 		die("%s: a UDP packet of this size does not fit the generator", argv[3]);
-	skel->rodata->frame_len = ETH_HLEN + size;
-	fill_frame((uint8_t *)skel->rodata->frame, argv[1], size);
+	fill_frame((uint8_t *)skel->rodata->frame, argv[1], size,
+		   cipher ? FLOW_SRC_ESP : FLOW_SRC);
+	skel->rodata->frame_len = ETH_HLEN +
+		(cipher ? esp_len((uint8_t *)skel->rodata->frame, size, cipher) : (size_t)size);
+	if (cipher)
+		bpf_map__set_max_entries(skel->maps.frames, count);
 	if (bench_bpf__load(skel))
 		die("loading the generator: %s", strerror(errno));
+	if (cipher)
+		fill_frames(bpf_map__fd(skel->maps.frames), (uint8_t *)skel->rodata->frame, size,
+			    cipher, atoi(argv[6]), count);
 
 	prog = bpf_object__find_program_by_name(skel->obj, argv[2]);
 	if (!strcmp(argv[2], "attached"))
@@ -306,7 +346,7 @@ int main(int argc, char **argv)
 	if (bpf_map_update_elem(bpf_map__fd(skel->maps.under_test), &slot, &fd, 0))
 		die("%s: cannot be called from the generator: %s", argv[2], strerror(errno));
 
-	load.fd = bpf_program__fd(skel->progs.generate);
+	load.fd = bpf_program__fd(cipher ? skel->progs.generate_each : skel->progs.generate);
 	load.ifindex = if_nametoindex(argv[1]);
 	load.frame = (const uint8_t *)skel->rodata->frame;
 	load.len = skel->rodata->frame_len;

@@ -45,7 +45,7 @@ collect()
 	in_ns "$NS_G1" "$XDP_XFRM" stats >"$out/stats"
 	fast_path_json stats >"$out/stats.json"
 	fast_path_json flows >"$out/flows.json"
-	fast_path_down
+	fast_path_down lan0 wan0
 }
 
 finish()
@@ -197,7 +197,9 @@ control "$NS_G1" --initiate --child lan >"$out/initiate.log" ||
 
 if [[ $XDP_XFRM != none ]]; then
 	say "fast path on $NS_G1"
-	fast_path_up lan0
+	# veth takes redirected frames only if the peer polls them with NAPI
+	in_ns "$NS_A" ethtool -K eth0 gro on
+	fast_path_up lan0 wan0
 fi
 
 say "ping A to B"

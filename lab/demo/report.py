@@ -180,24 +180,38 @@ def traffic(seen):
     return {'ping': {'sent': sent, 'answered': answered}, 'udp': udp, 'tcp': tcp, 'files': files}
 
 
-def packets(seen, total, fast):
-    """Who took the packets from A to B, and why not the other."""
-    heading('Packets A to B on G1')
-    stats = seen.json('stats.json') if fast else {}
-    xdp = stats.get('XfrmXdpOutput', 0)
+def direction(name, total, xdp, fast):
+    """Who took the packets of one direction."""
+    heading(f'Packets {name} on G1')
     share = 100 * xdp / total if total else 0.0
-    result = {'total': total, 'fast_path': xdp, 'stack': total - xdp, 'share': share}
-    line('encrypted by the stack', f'{total - xdp:>8}')
+    line('by the stack', f'{total - xdp:>8}')
+    if fast:
+        check('by the fast path', f'{xdp:>8}   {share:.2f} %', share >= SHARE,
+              f'below {SHARE:.0f} % of all packets {name}')
+    return {'total': total, 'fast_path': xdp, 'stack': total - xdp, 'share': share}
+
+
+def ports(flow):
+    if 'spi' in flow:
+        return flow['spi']
+    return f'{flow["sport"]} > {flow["dport"]}' if 'sport' in flow else f'echo {flow["id"]}'
+
+
+def packets(seen, totals, fast):
+    """Who took the packets, by direction, and why not the other."""
+    stats = seen.json('stats.json') if fast else {}
+    result = {
+        'out': direction('A to B', totals['out'], stats.get('XfrmXdpOutput', 0), fast),
+        'in': direction('B to A', totals['in'], stats.get('XfrmXdpForward', 0), fast),
+    }
     if not fast:
         return result
-    check('by the fast path', f'{xdp:>8}   {share:.2f} %', share >= SHARE,
-          f'below {SHARE:.0f} % of all packets')
-    check('flows learned', f'{stats["XfrmXdpLearned"]:>8}', stats['XfrmXdpLearned'] > 0, 'none')
+    heading('Flows on G1')
+    check('learned', f'{stats["XfrmXdpLearned"]:>8}', stats['XfrmXdpLearned'] > 0, 'none')
     result['stats'] = stats
     result['flows'] = seen.json('flows.json')
-    for flow in sorted(result['flows'], key=lambda flow: flow['packets']):
-        ports = f'{flow["sport"]} > {flow["dport"]}' if 'sport' in flow else f'echo {flow["id"]}'
-        line(f'  {flow["protocol"]:<4} {ports}', f'{flow["packets"]:>8}')
+    for flow in sorted(result['flows'], key=lambda flow: (flow['dev'], flow['packets'])):
+        line(f'  {flow["dev"]} {flow["protocol"]:<4} {ports(flow)}', f'{flow["packets"]:>8}')
     print('\n' + re.sub('^', '      ', seen.text('stats').rstrip(), flags=re.M))
     return result
 
@@ -255,7 +269,8 @@ def main():
     result = {
         'fast_path': fast,
         'traffic': traffic(seen),
-        'packets': packets(seen, ends[G1][out]['packets'], fast),
+        'packets': packets(seen, {'out' if spi == out else 'in': state['packets']
+                                  for spi, state in ends[G1].items()}, fast),
         'states': counters(seen, ends, out),
         'wire': capture(seen, ends),
         'failed': failed,

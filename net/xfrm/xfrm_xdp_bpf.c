@@ -65,15 +65,9 @@ enum {
 	BPF_XDP_XFRM_OPTS_SZ = sizeof(struct bpf_xdp_xfrm_opts),
 };
 
-/**
- * xfrm_xdp_packet_tuple() - take the tuple from a frame
- * @xdp: frame
- * @tuple: result, with the tag of the frame
- *
- * Return: 0, or -EPROTO.
- */
-int xfrm_xdp_packet_tuple(const struct xdp_buff *xdp,
-			  struct xfrm_xdp_tuple *tuple)
+static __always_inline int
+__xfrm_xdp_packet_tuple(const struct xdp_buff *xdp,
+			struct xfrm_xdp_tuple *tuple)
 {
 	const struct vlan_ethhdr *veth = xdp->data;
 	const void *network = xdp->data + ETH_HLEN;
@@ -95,6 +89,19 @@ int xfrm_xdp_packet_tuple(const struct xdp_buff *xdp,
 	err = xfrm_xdp_parse(network, xdp->data_end, tuple);
 	tuple->vlan_tci = tci;
 	return err;
+}
+
+/**
+ * xfrm_xdp_packet_tuple() - take the tuple from a frame
+ * @xdp: frame
+ * @tuple: result, with the tag of the frame
+ *
+ * Return: 0, or -EPROTO.
+ */
+int xfrm_xdp_packet_tuple(const struct xdp_buff *xdp,
+			  struct xfrm_xdp_tuple *tuple)
+{
+	return __xfrm_xdp_packet_tuple(xdp, tuple);
 }
 
 /* @key is NULL if the flow is not to be learned. */
@@ -184,7 +191,7 @@ __bpf_kfunc int bpf_xdp_xfrm_offer(struct xdp_md *ctx, const void *key,
 	if (!key__sz || key__sz > XFRM_XDP_KEY_LEN)
 		return -EINVAL;
 
-	err = xfrm_xdp_packet_tuple(xdp, &tuple);
+	err = __xfrm_xdp_packet_tuple(xdp, &tuple);
 	if (!err)
 		err = xfrm_xdp_offer_check(xdp, xnet, &tuple);
 	else

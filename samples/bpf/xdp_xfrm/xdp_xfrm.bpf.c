@@ -22,6 +22,7 @@
 #define ENXIO	6
 #define EXDEV	18
 #define ESTALE	116
+#define EKEYEXPIRED	127
 
 #define VERSION_4_NO_OPTIONS	0x45
 #define DSCP_MASK	0xfc
@@ -233,7 +234,8 @@ static __always_inline int decrypt(struct xdp_md *ctx, struct xdp_xfrm_key *key,
 	}
 	if (!ret)
 		return XDP_DROP;
-	if (!is_stale(ret))
+	/* A state that expired or was deleted never comes back. */
+	if (!is_stale(ret) && ret != -EKEYEXPIRED)
 		return XDP_PASS;
 
 	drop_flow(value, key);

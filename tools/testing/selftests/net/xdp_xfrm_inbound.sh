@@ -70,6 +70,13 @@ same_as_stack()
 	expect "the same as the stack: $1" same=1 bad=0 'XfrmXdpInput>0'
 }
 
+# equal_packets N: so many did G2 decrypt
+equal_packets()
+{
+	in_ns "$NS_G2" ip -s xfrm state get src "$IP_G1_WAN" dst "$IP_G2_WAN" proto esp \
+		spi "$SPI_OUT" | grep -q "bytes), $1(packets)"
+}
+
 trap gateway_down EXIT
 topology_up
 tunnel_up
@@ -111,6 +118,20 @@ tunnel_policies "$NET_A" "$NET_B" "$IP_G1_WAN" "$IP_G2_WAN" | grep 'dir fwd' |
 	ip -n "$NS_G1" -batch -
 ask send 5 sport=1002
 expect 'the policy is back' arrived=5 good=5 XfrmXdpPassDst=1 XfrmXdpForward=3
+
+# a hub: what comes out of one tunnel goes into another
+g1 ip route add 10.3.0.0/24 via "$IP_G2_WAN"
+tunnel_policies 10.3.0.0/24 "$NET_B" "$IP_G1_WAN" "$IP_G2_WAN" | grep 'dir fwd' |
+	ip -n "$NS_G1" -batch -
+tunnel_policies "$NET_B" 10.3.0.0/24 "$IP_G1_WAN" "$IP_G2_WAN" | grep 'dir out' |
+	ip -n "$NS_G1" -batch -
+ask send 10 sport=1004 dst=10.3.0.2
+expect 'hub: decrypted and encrypted again' XfrmXdpLearned=2 XfrmXdpInput=9 XfrmXdpOutput=8 \
+	XfrmXdpForward=0
+check 'all of it got to the other end' equal_packets 10
+ask send 5 sport=1004 dst=10.3.0.2 clear=1
+expect 'clear text does not take the flow of the hub' XfrmXdpOutput=0 XfrmInTmplMismatch=5
+
 chain input 'ip protocol esp accept'
 ask send 5 sport=1002
 expect 'a rule in INPUT may judge each ESP packet: by the stack' XfrmXdpInput=0 arrived=5 \
