@@ -10,6 +10,8 @@ results=$build/check
 limit=${LAB_CHECK_LIMIT-2400}
 # minutes each, and some on all CPUs
 soak=(xdp_xfrm_once.sh xdp_xfrm_churn.sh xdp_xfrm_gone.sh xdp_xfrm_tool.sh xdp_xfrm_kill.sh)
+# in the guest with test_progs, which would be done first
+beside=(xdp_xfrm_devices.sh xdp_xfrm_nic.sh)
 passed=0 failed=0 skipped=0
 
 # count NAME: results on standard input, one a line: "pass|fail|skip TEST"
@@ -57,7 +59,7 @@ run_guests() {
 	local guest pids=() rc
 	printf '%-42s ... %s\n' 'two guests, test kernel' 'build/log/check-{bpf,net}.console'
 	"$lab/boot.sh" -l check-bpf -t "$limit" test -- \
-		"$lab/check-guest" test_progs xdp_xfrm twin "${others[@]}" &
+		"$lab/check-guest" test_progs xdp_xfrm twin "${beside[@]}" "${others[@]}" &
 	pids+=($!)
 	"$lab/boot.sh" -l check-net -c 1 -t "$limit" test -- "$lab/check-guest" "${scripts[@]}" &
 	pids+=($!)
@@ -111,7 +113,8 @@ mkdir -p "$results/guest"
 mapfile -t scripts < <(sed -n 's/^TEST_PROGS *+= *//p' "$linux/tools/testing/selftests/net/Makefile" |
 	grep -oE 'xdp_xfrm[a-z0-9_]*\.(sh|py)')
 mapfile -t others < <(net_tests)
-mapfile -t scripts < <(printf '%s\n' "${scripts[@]}" | grep -vxFf <(printf '%s\n' "${soak[@]}"))
+mapfile -t scripts < <(printf '%s\n' "${scripts[@]}" |
+	grep -vxFf <(printf '%s\n' "${soak[@]}" "${beside[@]}"))
 
 start=$SECONDS
 if [[ ${1-} == soak ]]; then
@@ -122,7 +125,7 @@ else
 	printf '%-42s ... %s\n' 'KUnit under UML' "${results#"$top"/}/kunit.ktap"
 	run_kunit
 	run_guests
-	names=(test_progs xdp_xfrm twin "${scripts[@]}" "${others[@]}")
+	names=(test_progs xdp_xfrm twin "${scripts[@]}" "${beside[@]}" "${others[@]}")
 fi
 for name in "${names[@]}"; do
 	collect "$name"

@@ -9,7 +9,7 @@ usage() {
 	usage: lab/twin.sh [-0] [-k KERNEL] [-n PACKETS] [-s SEED] [SCENARIO...]
 	  -0            no fast path in either gateway: a test of the test
 	  -k KERNEL     test, bench or a bzImage; default test
-	  -n PACKETS    in all over all scenarios, about; default 110000
+	  -n PACKETS    in all over all scenarios, about; default 105000
 	  -s SEED       of the packets, default 1: the same seed, the same packets
 	Scenarios, default all:
 	$("$lab/twin/guest.sh" -l | fmt -w 76 | sed 's/^/  /')

@@ -31,7 +31,7 @@ usage()
 	exit "$1"
 }
 
-fast=yes packets=110000 seed=1
+fast=yes packets=105000 seed=1
 while getopts 0ln:s:h option; do
 	case $option in
 	0) fast='' ;;

@@ -134,8 +134,11 @@ xfrm_xdp_write_record(struct xdp_buff *xdp, const struct xfrm_xdp_net *xnet,
 static __always_inline int
 xfrm_xdp_offer_check(const struct xdp_buff *xdp,
 		     const struct xfrm_xdp_net *xnet,
+		     const struct xfrm_xdp_through *through,
 		     const struct xfrm_xdp_tuple *tuple)
 {
+	u32 way = xdp->rxq->dev->ifindex;
+
 	if (!rcu_access_pointer(xnet->ops))
 		return -ESRCH;
 	if (xdp_data_meta_unsupported(xdp))
@@ -144,7 +147,10 @@ xfrm_xdp_offer_check(const struct xdp_buff *xdp,
 	    xdp->data_hard_start + sizeof(struct xdp_frame))
 		return -ENOSPC;
 
-	if (xfrm_xdp_hold(xnet, xdp->rxq->dev->ifindex, tuple)) {
+	/* Who sends clear text must not hold those that are decrypted. */
+	if (unlikely(through))
+		way = xfrm_xdp_hold_way(way, through->spi);
+	if (xfrm_xdp_hold(xnet, way, tuple)) {
 		xfrm_xdp_count(xnet, XFRM_XDP_HELD);
 		return -EAGAIN;
 	}
@@ -191,13 +197,13 @@ __bpf_kfunc int bpf_xdp_xfrm_offer(struct xdp_md *ctx, const void *key,
 	if (!key__sz || key__sz > XFRM_XDP_KEY_LEN)
 		return -EINVAL;
 
+	through = xfrm_xdp_through(xdp);
 	err = __xfrm_xdp_packet_tuple(xdp, &tuple);
 	if (!err)
-		err = xfrm_xdp_offer_check(xdp, xnet, &tuple);
+		err = xfrm_xdp_offer_check(xdp, xnet, through, &tuple);
 	else
 		memset(&tuple, 0, sizeof(tuple));
 
-	through = xfrm_xdp_through(xdp);
 	if (!err || unlikely(through))
 		xfrm_xdp_write_record(xdp, xnet, through, err ? NULL : key,
 				      key__sz, &tuple);

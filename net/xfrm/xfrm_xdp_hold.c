@@ -30,7 +30,7 @@ struct xfrm_xdp_hold {
 };
 
 static u32 xfrm_xdp_hold_hash(const struct xfrm_xdp_net *xnet,
-			      const struct xfrm_xdp_hold *hold, int ifindex,
+			      const struct xfrm_xdp_hold *hold, u32 way,
 			      const struct xfrm_xdp_tuple *tuple)
 {
 	u64 x = get_unaligned((const u64 *)&tuple->saddr);
@@ -39,7 +39,7 @@ static u32 xfrm_xdp_hold_hash(const struct xfrm_xdp_net *xnet,
 	/* rules or routes that change make another question of it */
 	x += hold->seed[0] + atomic_read(&xnet->genid);
 	y += hold->seed[1] + rt_genid_ipv4(xnet->net) +
-	     ((u64)ifindex << 32);
+	     ((u64)way << 32);
 
 	return mul_u64_u64_shr(x, y, 32);
 }
@@ -47,7 +47,7 @@ static u32 xfrm_xdp_hold_hash(const struct xfrm_xdp_net *xnet,
 /**
  * xfrm_xdp_hold() - may this flow be offered?
  * @xnet: netns, in which somebody takes flows
- * @ifindex: receiving device
+ * @way: receiving device, or xfrm_xdp_hold_way()
  * @tuple: of the packet
  *
  * Any context.
@@ -55,7 +55,7 @@ static u32 xfrm_xdp_hold_hash(const struct xfrm_xdp_net *xnet,
  * Return: false if it may; then it may not be for the next second. True if it
  * was offered within the last one.
  */
-bool xfrm_xdp_hold(const struct xfrm_xdp_net *xnet, int ifindex,
+bool xfrm_xdp_hold(const struct xfrm_xdp_net *xnet, u32 way,
 		   const struct xfrm_xdp_tuple *tuple)
 {
 	struct xfrm_xdp_hold *hold = READ_ONCE(xnet->hold);
@@ -67,7 +67,7 @@ bool xfrm_xdp_hold(const struct xfrm_xdp_net *xnet, int ifindex,
 	if (unlikely(!hold))
 		return false;
 
-	hash = xfrm_xdp_hold_hash(xnet, hold, ifindex, tuple);
+	hash = xfrm_xdp_hold_hash(xnet, hold, way, tuple);
 	slot = &hold->slot[hash % XFRM_XDP_HOLD_SLOTS];
 	old = READ_ONCE(*slot);
 
@@ -82,10 +82,10 @@ bool xfrm_xdp_hold(const struct xfrm_xdp_net *xnet, int ifindex,
 /**
  * xfrm_xdp_unhold() - a flow was learned: it may be offered again at any time
  * @xnet: netns
- * @ifindex: receiving device
+ * @way: receiving device, or xfrm_xdp_hold_way()
  * @tuple: selector of the flow
  */
-void xfrm_xdp_unhold(const struct xfrm_xdp_net *xnet, int ifindex,
+void xfrm_xdp_unhold(const struct xfrm_xdp_net *xnet, u32 way,
 		     const struct xfrm_xdp_tuple *tuple)
 {
 	struct xfrm_xdp_hold *hold = READ_ONCE(xnet->hold);
@@ -94,7 +94,7 @@ void xfrm_xdp_unhold(const struct xfrm_xdp_net *xnet, int ifindex,
 	if (!hold)
 		return;
 
-	hash = xfrm_xdp_hold_hash(xnet, hold, ifindex, tuple);
+	hash = xfrm_xdp_hold_hash(xnet, hold, way, tuple);
 	WRITE_ONCE(hold->slot[hash % XFRM_XDP_HOLD_SLOTS], 0);
 }
 

@@ -203,9 +203,15 @@ void xfrm_xdp_upper_count_in(const struct xfrm_xdp_flow *flow,
 void xfrm_xdp_upper_count_out(const struct xfrm_xdp_flow *flow, u32 len,
 			      u32 out_len);
 
-bool xfrm_xdp_hold(const struct xfrm_xdp_net *xnet, int ifindex,
+/* The way that packets of a state take to a device. */
+static inline u32 xfrm_xdp_hold_way(u32 ifindex, __be32 spi)
+{
+	return ifindex ^ (__force u32)spi;
+}
+
+bool xfrm_xdp_hold(const struct xfrm_xdp_net *xnet, u32 way,
 		   const struct xfrm_xdp_tuple *tuple);
-void xfrm_xdp_unhold(const struct xfrm_xdp_net *xnet, int ifindex,
+void xfrm_xdp_unhold(const struct xfrm_xdp_net *xnet, u32 way,
 		     const struct xfrm_xdp_tuple *tuple);
 int xfrm_xdp_hold_init(struct xfrm_xdp_net *xnet);
 void xfrm_xdp_hold_fini(struct xfrm_xdp_net *xnet);

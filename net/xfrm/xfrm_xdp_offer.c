@@ -407,7 +407,9 @@ static enum xfrm_xdp_stat xfrm_xdp_hand_over(const struct xfrm_xdp_ops *ops,
 
 	if (!err) {
 		xfrm_xdp_count(offer->xnet, XFRM_XDP_LEARNED);
-		xfrm_xdp_unhold(offer->xnet, flow->iif, &flow->tuple);
+		xfrm_xdp_unhold(offer->xnet,
+				xfrm_xdp_hold_way(flow->iif, offer->md.spi),
+				&flow->tuple);
 		trace_xfrm_xdp_learn(flow);
 	}
 	xfrm_xdp_flow_put(flow);
