@@ -9,7 +9,7 @@ work=$build/bench
 boots=2
 unused_limit=10
 refused_limit=5
-spread_limit=10
+spread_limit=20
 
 # guest: the program that generates and counts
 guest() {
