@@ -413,8 +413,9 @@ static int xfrm_xdp_ops_reg(void *kdata, struct bpf_link *link)
 	/* The module that knows ESP, for states that are already there. */
 	xfrm_load_type_xdp(IPPROTO_ESP, AF_INET);
 	ops->xnet = xnet;
-	rcu_assign_pointer(xnet->ops, ops);
+	/* While there are ops, the stack reads records. */
 	static_branch_inc(&xfrm_xdp_learning);
+	rcu_assign_pointer(xnet->ops, ops);
 unlock:
 	mutex_unlock(&xfrm_xdp_ops_mutex);
 	return err;
@@ -430,6 +431,8 @@ static void __xfrm_xdp_ops_clear(struct xfrm_xdp_net *xnet)
 		return;
 
 	ops->xnet = NULL;
+	/* What XDP decrypted until now is still on its way to the stack. */
+	synchronize_rcu();
 	static_branch_dec(&xfrm_xdp_learning);
 }
 
@@ -454,7 +457,6 @@ static void xfrm_xdp_ops_unreg(void *kdata, struct bpf_link *link)
 	if (ops->xnet)
 		__xfrm_xdp_ops_clear(ops->xnet);
 	mutex_unlock(&xfrm_xdp_ops_mutex);
-	synchronize_rcu();
 }
 
 static int xfrm_xdp_ops_init(struct btf *btf)

@@ -44,6 +44,10 @@ xfrm_xdp_check_in(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
 	if (unlikely(why))
 		return why;
 
+	/* Nobody would read the record. */
+	if (unlikely(!rcu_access_pointer(flow->xnet->ops)))
+		return XFRM_XDP_PASSAUTH;
+
 	/* ESP in ESP */
 	if (unlikely(xfrm_xdp_through(xdp)))
 		return XFRM_XDP_PASSTHROUGH;
@@ -273,7 +277,8 @@ static __always_inline void xfrm_xdp_decapsulate(struct xdp_buff *xdp,
  * * -EINVAL: a flow for xfrm_xdp_output()
  * * -EACCES: ESP inside of ESP
  * * -ENXIO: the flow is empty, its netns has gone
- * * -EPERM: rules or devices have changed since the flow was learned
+ * * -EPERM: rules or devices have changed since the flow was learned, or nobody
+ *   takes flows any more
  * * -ESTALE: the route of the packet to the gateway has changed
  * * -EXDEV: not the flow's receiving device
  * * -EOPNOTSUPP: several buffers, a VLAN tag that is not in the frame, or a

@@ -105,6 +105,17 @@ static void test_in_cipher(struct test_in *in, enum xfrm_xdp_test_cipher cipher)
 	test_in_again(in);
 }
 
+static int test_flow_add(const struct xfrm_xdp_md *md,
+			 struct xfrm_xdp_flow *flow)
+{
+	return 0;
+}
+
+/* XDP decrypts only while somebody reads records. */
+static struct xfrm_xdp_ops test_ops = {
+	.flow_add	= test_flow_add,
+};
+
 static struct test_in *test_in(struct kunit *test)
 {
 	struct test_in *in = kunit_kzalloc(test, sizeof(*in), GFP_KERNEL);
@@ -112,6 +123,7 @@ static struct test_in *test_in(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, in);
 	in->gw = test->priv;
 	in->gw->peer = in;
+	rcu_assign_pointer(in->gw->xnet->ops, &test_ops);
 	test_in_cipher(in, TEST_GCM);
 	return in;
 }
@@ -122,6 +134,7 @@ static void test_in_down(struct kunit *test)
 	struct test_in *in = gw ? gw->peer : NULL;
 
 	if (in) {
+		RCU_INIT_POINTER(gw->xnet->ops, NULL);
 		test_in_forget(in);
 		test_in_drop_state(in);
 	}
@@ -571,6 +584,9 @@ static void test_in_pass_flow(struct kunit *test)
 	xfrm_xdp_test_expect_pass(gw, -EINVAL, XFRM_XDP_PASSKIND);
 	swap(gw->flow, in->flow);
 
+	RCU_INIT_POINTER(gw->xnet->ops, NULL);
+	test_expect_untouched(in, -EPERM, XFRM_XDP_PASSAUTH);
+	rcu_assign_pointer(gw->xnet->ops, &test_ops);
 	xfrm_xdp_invalidate(gw->net);
 	test_expect_untouched(in, -EPERM, XFRM_XDP_PASSAUTH);
 	test_in_again(in);

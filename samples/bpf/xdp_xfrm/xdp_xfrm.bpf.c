@@ -172,9 +172,11 @@ static __always_inline void count(struct xdp_xfrm_value *value, __u64 len)
 	__sync_fetch_and_add(&value->bytes, len);
 }
 
-/* Forward a packet, or ask the stack to and to learn how. */
+/* Forward a packet, or ask the stack to and to learn how. Whatever was decrypted
+ * goes up with a record.
+ */
 static __always_inline int forward(struct xdp_md *ctx, struct xdp_xfrm_key *key,
-				   __u64 len)
+				   __u64 len, bool decrypted)
 {
 	struct xdp_xfrm_value *value;
 	xfrm_xdp_flow_t *flow;
@@ -198,7 +200,7 @@ static __always_inline int forward(struct xdp_md *ctx, struct xdp_xfrm_key *key,
 		return XDP_DROP;
 	if (is_stale(ret))
 		drop_flow(value, key);
-	else if (!key->sa)
+	else if (!decrypted)
 		return XDP_PASS;
 offer:
 	bpf_xdp_xfrm_offer(ctx, key, sizeof(*key));
@@ -248,6 +250,7 @@ SEC("xdp")
 int xdp_xfrm(struct xdp_md *ctx)
 {
 	struct xdp_xfrm_key key = {};
+	bool decrypted = false;
 	__u64 len;
 	int ret;
 
@@ -258,6 +261,7 @@ int xdp_xfrm(struct xdp_md *ctx)
 		ret = decrypt(ctx, &key, len);
 		if (ret != DECRYPTED)
 			return ret;
+		decrypted = true;
 		/* What XDP does not forward needs its record all the same. */
 		if (!parse(ctx, &key, &len)) {
 			bpf_xdp_xfrm_offer(ctx, &key, sizeof(key));
@@ -265,7 +269,7 @@ int xdp_xfrm(struct xdp_md *ctx)
 		}
 	}
 
-	return forward(ctx, &key, len);
+	return forward(ctx, &key, len, decrypted);
 }
 
 char _license[] SEC("license") = "GPL";
