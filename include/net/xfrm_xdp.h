@@ -33,6 +33,7 @@
 #include <linux/skbuff.h>
 #include <linux/types.h>
 #include <net/flow.h>
+#include <net/netfilter/nf_conntrack_flow.h>
 #include <net/xdp.h>
 #include <net/xfrm.h>
 
@@ -40,6 +41,7 @@ struct dst_entry;
 struct module;
 struct neighbour;
 struct net;
+struct nf_hook_ops;
 
 #define XFRM_XDP_KEY_LEN	36
 
@@ -136,6 +138,7 @@ enum xfrm_xdp_stat {
 	XFRM_XDP_PASSTHROUGH,
 	XFRM_XDP_PASSREPLAY,
 	XFRM_XDP_PASSSOCKET,
+	XFRM_XDP_PASSCONN,
 
 	/* Why an offer did not become a flow. */
 	XFRM_XDP_NORECORD,		/* record forged, stale or misplaced */
@@ -144,6 +147,7 @@ enum xfrm_xdp_stat {
 	XFRM_XDP_NOSTATE,		/* a state or mode XDP does not do */
 	XFRM_XDP_NODEVICE,		/* a device XDP can't send or trust */
 	XFRM_XDP_NOFILTER,		/* netfilter may judge each packet */
+	XFRM_XDP_NOCONN,		/* no connection that XDP can track */
 	XFRM_XDP_NOTC,			/* tc program, filter or shaping qdisc */
 	XFRM_XDP_NOCLEAR,		/* changed before the transformation */
 	XFRM_XDP_NOWIRE,		/* the frame sent is not what XDP makes */
@@ -240,7 +244,8 @@ struct xfrm_xdp_fwd {
  * @type: callbacks for the protocol of the bundle's state
  * @genid: generation of the netns when the first packet was authorised
  * @kind: what to do
- * @ordinary: encrypts what came in clear
+ * @ordinary: encrypts what came in clear and netfilter did not see
+ * @judged: netfilter saw the first packet
  * @iif: index of the receiving device
  * @ifindex: index of @dev, 0 for XFRM_XDP_DECRYPT
  * @dmac: destination MAC of the first packet
@@ -250,6 +255,8 @@ struct xfrm_xdp_fwd {
  * @rewrite: outer headers
  * @fwd: policies to keep up the use time of, valid while @dst is
  * @refcnt: one for the map, one for each acquired pointer
+ * @ct: connections that the packets belong to, as they come in and as they go out
+ *	encrypted; valid while @dst is
  * @cipher: how to encrypt
  * @fl: what the stack asked XFRM for, for bpf_xdp_xfrm_lookup()
  * @if_id: the same
@@ -274,6 +281,7 @@ struct xfrm_xdp_flow {
 	u32				genid;
 	u8				kind;
 	bool				ordinary;
+	bool				judged;
 	int				iif;
 	int				ifindex;
 	u8				dmac[ETH_ALEN];
@@ -284,6 +292,7 @@ struct xfrm_xdp_flow {
 	struct xfrm_xdp_cipher		cipher;
 	struct xfrm_xdp_rewrite		rewrite;
 	struct xfrm_xdp_fwd		fwd;
+	struct nf_conntrack_flow	ct[2];
 
 	bool				upper;
 	int				in_ifindex;
@@ -420,13 +429,22 @@ void __xfrm_xdp_tunnelled(struct sk_buff *skb, struct xfrm_xdp_offer *offer);
 void __xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev);
 void __xfrm_xdp_decapsulated(struct sk_buff *skb, struct xfrm_state *x);
 void xfrm_xdp_invalidate(struct net *net);
+void xfrm_xdp_disconnect(struct net *net);
+void __xfrm_xdp_hooked(struct sk_buff *skb, const struct nf_hook_ops *ops);
+void __xfrm_xdp_unstable(struct sk_buff *skb, const char *table,
+			 const char *chain, u64 rule, const char *what);
 
 struct xfrm_xdp_offer *xfrm_xdp_offer_get(struct xfrm_xdp_offer *offer);
 void xfrm_xdp_offer_put(struct xfrm_xdp_offer *offer);
 
+static inline bool xfrm_xdp_is_learning(void)
+{
+	return static_branch_unlikely(&xfrm_xdp_learning);
+}
+
 static inline bool xfrm_xdp_offered(const struct sk_buff *skb)
 {
-	return static_branch_unlikely(&xfrm_xdp_learning) &&
+	return xfrm_xdp_is_learning() &&
 	       skb_ext_exist(skb, SKB_EXT_XFRM_XDP);
 }
 
@@ -437,7 +455,7 @@ static inline bool xfrm_xdp_offered(const struct sk_buff *skb)
  */
 static inline void xfrm_xdp_rcv(struct sk_buff *skb, struct net *net)
 {
-	if (static_branch_unlikely(&xfrm_xdp_learning) &&
+	if (xfrm_xdp_is_learning() &&
 	    skb_metadata_len(skb) == sizeof(struct xfrm_xdp_md))
 		__xfrm_xdp_rcv(skb, net);
 }
@@ -525,7 +543,45 @@ static inline void xfrm_xdp_forget(struct sk_buff *skb)
 		skb_ext_del(skb, SKB_EXT_XFRM_XDP);
 }
 
+/**
+ * xfrm_xdp_hooked() - a netfilter hook has accepted a packet
+ * @skb: packet
+ * @ops: hook
+ */
+static inline void xfrm_xdp_hooked(struct sk_buff *skb,
+				   const struct nf_hook_ops *ops)
+{
+	if (xfrm_xdp_offered(skb))
+		__xfrm_xdp_hooked(skb, ops);
+}
+
+/**
+ * xfrm_xdp_unstable() - a rule may judge the packets of a flow differently
+ * @skb: packet that the rule judges
+ * @table: where the rule stands
+ * @chain: the same
+ * @rule: its handle, or 0
+ * @what: part of the rule that depends on more than the flow
+ */
+static inline void xfrm_xdp_unstable(struct sk_buff *skb, const char *table,
+				     const char *chain, u64 rule,
+				     const char *what)
+{
+	if (xfrm_xdp_offered(skb))
+		__xfrm_xdp_unstable(skb, table, chain, rule, what);
+}
+
 #else /* !CONFIG_XFRM_XDP */
+
+static inline bool xfrm_xdp_is_learning(void)
+{
+	return false;
+}
+
+static inline bool xfrm_xdp_offered(const struct sk_buff *skb)
+{
+	return false;
+}
 
 static inline void xfrm_xdp_rcv(struct sk_buff *skb, struct net *net) { }
 static inline void xfrm_xdp_forward(struct sk_buff *skb) { }
@@ -545,6 +601,12 @@ static inline void xfrm_xdp_decapsulated(struct sk_buff *skb,
 					 struct xfrm_state *x) { }
 static inline void xfrm_xdp_forget(struct sk_buff *skb) { }
 static inline void xfrm_xdp_invalidate(struct net *net) { }
+static inline void xfrm_xdp_disconnect(struct net *net) { }
+static inline void xfrm_xdp_hooked(struct sk_buff *skb,
+				   const struct nf_hook_ops *ops) { }
+static inline void xfrm_xdp_unstable(struct sk_buff *skb, const char *table,
+				     const char *chain, u64 rule,
+				     const char *what) { }
 
 #endif /* CONFIG_XFRM_XDP */
 

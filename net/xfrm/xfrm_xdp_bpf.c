@@ -91,6 +91,18 @@ __xfrm_xdp_packet_tuple(const struct xdp_buff *xdp,
 	return err;
 }
 
+/* Netfilter wants to see such a segment, so it is no use to learn from. */
+static bool xfrm_xdp_never_learned(const struct xdp_buff *xdp,
+				   const struct xfrm_xdp_tuple *tuple)
+{
+	const struct iphdr *iph = xdp->data + (tuple->vlan_tci ?
+					       VLAN_ETH_HLEN : ETH_HLEN);
+
+	return tuple->protocol == IPPROTO_TCP &&
+	       xfrm_xdp_filtered(dev_net(xdp->rxq->dev)) &&
+	       ((void *)(iph + 2) > xdp->data_end || xfrm_xdp_tcp_control(iph));
+}
+
 /**
  * xfrm_xdp_packet_tuple() - take the tuple from a frame
  * @xdp: frame
@@ -146,6 +158,8 @@ xfrm_xdp_offer_check(const struct xdp_buff *xdp,
 	if (xdp->data - sizeof(struct xfrm_xdp_md) <
 	    xdp->data_hard_start + sizeof(struct xdp_frame))
 		return -ENOSPC;
+	if (xfrm_xdp_never_learned(xdp, tuple))
+		return -EPROTO;
 
 	/* Who sends clear text must not hold those that are decrypted. */
 	if (unlikely(through))
@@ -181,7 +195,8 @@ __bpf_kfunc_start_defs();
  *   -EINVAL     - the key is empty or too long
  *   -ESRCH      - nobody takes flows in this netns
  *   -EAGAIN     - this flow was offered within the last second, and not learned
- *   -EPROTO     - not an IPv4 packet that XDP forwards
+ *   -EPROTO     - not an IPv4 packet that XDP forwards; SYN, FIN or RST of TCP
+ *		   while netfilter has hooks
  *   -EOPNOTSUPP - this device has no metadata
  *   -ENOSPC     - no room for the record
  */
@@ -400,7 +415,7 @@ static int xfrm_xdp_ops_reg(void *kdata, struct bpf_link *link)
 		return -EPERM;
 
 	mutex_lock(&xfrm_xdp_ops_mutex);
-	err = xfrm_xdp_hold_init(xnet);
+	err = xfrm_xdp_hold_init(xnet) ?: xfrm_xdp_rules_init(xnet);
 	if (err)
 		goto unlock;
 

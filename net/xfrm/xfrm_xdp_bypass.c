@@ -2,14 +2,14 @@
 /* What a packet would meet in the stack and does not meet in XDP.
  *
  * A verdict of the stack is taken once per flow. Whatever may judge, change or
- * delay two packets of one flow differently keeps the flow out of XDP. All of
- * it is asked when a flow is made; whoever changes one of these things calls
+ * delay two packets of one flow differently keeps the flow out of XDP. Devices,
+ * queues and tc are asked here when a flow is made, netfilter is watched
+ * (xfrm_xdp_filter.c); whoever changes one of these things calls
  * xfrm_xdp_invalidate().
  */
 
 #include <linux/if_arp.h>
 #include <linux/netdevice.h>
-#include <linux/netfilter.h>
 #include <net/raw.h>
 #include <net/sch_generic.h>
 
@@ -44,34 +44,6 @@ static bool xfrm_xdp_tx_ok(const struct net_device *dev,
 	       dev->type == ARPHRD_ETHER &&
 	       dev->hard_header_len == ETH_HLEN &&
 	       list_empty(&dev->adj_list.lower);
-}
-
-static bool xfrm_xdp_hook_ok(const struct net *net, unsigned int hook)
-{
-#ifdef CONFIG_NETFILTER
-	const struct nf_hook_entries *entries;
-
-	entries = rcu_dereference(net->nf.hooks_ipv4[hook]);
-	return !entries || !entries->num_hook_entries;
-#else
-	return true;
-#endif
-}
-
-static bool xfrm_xdp_netfilter_ok(const struct net *net)
-{
-	static const u8 hooks[] = {
-		NF_INET_PRE_ROUTING, NF_INET_FORWARD,
-		NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING,
-	};
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
-		if (!xfrm_xdp_hook_ok(net, hooks[i]))
-			return false;
-	}
-
-	return true;
 }
 
 static bool xfrm_xdp_no_ingress(const struct net_device *dev)
@@ -237,8 +209,7 @@ bool xfrm_xdp_socket_listens(struct net *net)
  *
  * Under RCU.
  *
- * Return: 0, or the reason why not: XFRM_XDP_NODEVICE, XFRM_XDP_NOFILTER,
- * XFRM_XDP_NOTC.
+ * Return: 0, or the reason why not: XFRM_XDP_NODEVICE, XFRM_XDP_NOTC.
  */
 enum xfrm_xdp_stat xfrm_xdp_input_check(const struct net *net,
 					const struct xfrm_xdp_origin *origin)
@@ -248,10 +219,6 @@ enum xfrm_xdp_stat xfrm_xdp_input_check(const struct net *net,
 	in = dev_get_by_index_rcu((struct net *)net, origin->iif);
 	if (!in || !xfrm_xdp_rx_ok(in) || !xfrm_xdp_in_ok(in))
 		return XFRM_XDP_NODEVICE;
-
-	if (!xfrm_xdp_hook_ok(net, NF_INET_PRE_ROUTING) ||
-	    !xfrm_xdp_hook_ok(net, NF_INET_LOCAL_IN))
-		return XFRM_XDP_NOFILTER;
 
 	return xfrm_xdp_no_ingress(in) ? 0 : XFRM_XDP_NOTC;
 }
@@ -264,8 +231,7 @@ enum xfrm_xdp_stat xfrm_xdp_input_check(const struct net *net,
  *
  * Under RCU.
  *
- * Return: 0, or the reason why not: XFRM_XDP_NODEVICE, XFRM_XDP_NOFILTER,
- * XFRM_XDP_NOTC.
+ * Return: 0, or the reason why not: XFRM_XDP_NODEVICE, XFRM_XDP_NOTC.
  */
 enum xfrm_xdp_stat xfrm_xdp_bypass_check(const struct net *net,
 					 const struct xfrm_xdp_origin *origin,
@@ -276,9 +242,6 @@ enum xfrm_xdp_stat xfrm_xdp_bypass_check(const struct net *net,
 	why = xfrm_xdp_device_check(net, origin, dev);
 	if (why)
 		return why;
-
-	if (!xfrm_xdp_netfilter_ok(net))
-		return XFRM_XDP_NOFILTER;
 
 	return xfrm_xdp_tc_check(net, origin, dev);
 }

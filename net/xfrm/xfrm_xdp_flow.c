@@ -64,7 +64,7 @@ static struct xfrm_xdp_bucket *xfrm_xdp_bucket(struct xfrm_xdp_net *xnet,
 }
 
 /* Take back all that the flow refers to. Readers may still be looking at it:
- * dst, neighbour, state and policies are freed by RCU. Caller holds the bucket's lock.
+ * all of it is freed by RCU, connections too. Caller holds the bucket's lock.
  */
 static void xfrm_xdp_flow_empty(struct xfrm_xdp_flow *flow)
 {
@@ -78,6 +78,8 @@ static void xfrm_xdp_flow_empty(struct xfrm_xdp_flow *flow)
 	if (flow->sa)
 		xfrm_state_put(flow->sa);
 	xfrm_pols_put(flow->fwd.pols, flow->fwd.num);
+	nf_conntrack_flow_put(&flow->ct[0]);
+	nf_conntrack_flow_put(&flow->ct[1]);
 }
 
 static void xfrm_xdp_flow_free(struct xfrm_xdp_flow *flow)
@@ -180,6 +182,7 @@ static void xfrm_xdp_flow_init(struct xfrm_xdp_flow *flow,
 	flow->tuple = origin->tuple;
 	flow->iif = origin->iif;
 	flow->in_ifindex = origin->in_ifindex;
+	flow->judged = origin->judged;
 	ether_addr_copy(flow->dmac, origin->dmac);
 }
 
@@ -200,11 +203,12 @@ static bool xfrm_xdp_flow_link(struct xfrm_xdp_flow *flow,
 	/* They may be those of a flow that is being emptied. */
 	if (flow->sa && !refcount_inc_not_zero(&flow->sa->refcnt))
 		return false;
-	if (!xfrm_xdp_fwd_hold(&flow->fwd, &origin->fwd)) {
-		if (flow->sa)
-			xfrm_state_put(flow->sa);
-		return false;
-	}
+	if (!xfrm_xdp_fwd_hold(&flow->fwd, &origin->fwd))
+		goto put_sa;
+	if (!nf_conntrack_flow_hold(&flow->ct[0], &origin->ct[0]))
+		goto put_fwd;
+	if (!nf_conntrack_flow_hold(&flow->ct[1], &origin->ct[1]))
+		goto put_ct;
 
 	dst_hold(flow->dst);
 	if (flow->neigh)
@@ -215,6 +219,15 @@ static bool xfrm_xdp_flow_link(struct xfrm_xdp_flow *flow,
 	hlist_add_head(&flow->node, &bucket->flows);
 	spin_unlock_bh(&bucket->lock);
 	return true;
+
+put_ct:
+	nf_conntrack_flow_put(&flow->ct[0]);
+put_fwd:
+	xfrm_pols_put(flow->fwd.pols, flow->fwd.num);
+put_sa:
+	if (flow->sa)
+		xfrm_state_put(flow->sa);
+	return false;
 }
 
 static bool xfrm_xdp_flow_type(struct xfrm_xdp_flow *flow, struct xfrm_state *x)
@@ -307,7 +320,7 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	flow->fl = origin->fl;
 	flow->if_id = origin->if_id;
 	flow->kind = x ? XFRM_XDP_ENCRYPT : XFRM_XDP_PLAIN;
-	flow->ordinary = x && !origin->sa;
+	flow->ordinary = x && !origin->sa && !origin->judged;
 	flow->geometry.align = 1;
 
 	*why = XFRM_XDP_NOSTATE;
@@ -375,9 +388,11 @@ free:
 	return NULL;
 }
 
-/* Empty the flows of @dev, or those of all devices. */
+/* Empty those flows of a bucket that @match is true for, or all. */
 static void xfrm_xdp_bucket_empty(struct xfrm_xdp_net *xnet,
 				  struct xfrm_xdp_bucket *bucket,
+				  bool (*match)(const struct xfrm_xdp_flow *flow,
+						const struct net_device *dev),
 				  const struct net_device *dev)
 {
 	struct xfrm_xdp_flow *flow;
@@ -385,7 +400,7 @@ static void xfrm_xdp_bucket_empty(struct xfrm_xdp_net *xnet,
 
 	spin_lock_bh(&bucket->lock);
 	hlist_for_each_entry_safe(flow, tmp, &bucket->flows, node) {
-		if (dev && xfrm_xdp_flow_home(flow) != dev)
+		if (match && !match(flow, dev))
 			continue;
 		trace_xfrm_xdp_flow_dead(flow);
 		xfrm_xdp_flow_empty(flow);
@@ -393,6 +408,35 @@ static void xfrm_xdp_bucket_empty(struct xfrm_xdp_net *xnet,
 	}
 	spin_unlock_bh(&bucket->lock);
 }
+
+static bool xfrm_xdp_flow_at_home(const struct xfrm_xdp_flow *flow,
+				  const struct net_device *dev)
+{
+	return xfrm_xdp_flow_home(flow) == dev;
+}
+
+static bool xfrm_xdp_flow_connected(const struct xfrm_xdp_flow *flow,
+				    const struct net_device *dev)
+{
+	return flow->ct[0].ct || flow->ct[1].ct;
+}
+
+/**
+ * xfrm_xdp_disconnect() - empty the flows that hold a connection of conntrack
+ * @net: netns, or conntrack in it, that goes and waits for its connections
+ *
+ * Process context.
+ */
+void xfrm_xdp_disconnect(struct net *net)
+{
+	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(net);
+	int i;
+
+	for (i = 0; i < XFRM_XDP_FLOW_BUCKETS; i++)
+		xfrm_xdp_bucket_empty(xnet, &xnet->bucket[i],
+				      xfrm_xdp_flow_connected, NULL);
+}
+EXPORT_SYMBOL_GPL(xfrm_xdp_disconnect);
 
 /* A tunnel device, or one that is above or below another. */
 static bool xfrm_xdp_dev_stacked(const struct net_device *dev)
@@ -409,7 +453,8 @@ static int xfrm_xdp_netdev_event(struct notifier_block *nb, unsigned long event,
 
 	switch (event) {
 	case NETDEV_UNREGISTER:
-		xfrm_xdp_bucket_empty(xnet, xfrm_xdp_bucket(xnet, dev), dev);
+		xfrm_xdp_bucket_empty(xnet, xfrm_xdp_bucket(xnet, dev),
+				      xfrm_xdp_flow_at_home, dev);
 		/* Flows over VLAN and tunnel devices know more than one. */
 		if (xfrm_xdp_dev_stacked(dev))
 			xfrm_xdp_invalidate(dev_net(dev));
@@ -464,7 +509,16 @@ static int __net_init xfrm_xdp_net_init(struct net *net)
 
 	err = xfrm_xdp_proc_init(net);
 	if (err)
-		free_percpu(xnet->mib);
+		goto free;
+	err = xfrm_xdp_sysctl_init(xnet);
+	if (err)
+		goto proc;
+	return 0;
+
+proc:
+	xfrm_xdp_proc_fini(net);
+free:
+	free_percpu(xnet->mib);
 	return err;
 }
 
@@ -482,7 +536,8 @@ static void __net_exit xfrm_xdp_net_exit_batch(struct list_head *exit_list)
 	list_for_each_entry(net, exit_list, exit_list) {
 		xnet = xfrm_xdp_pernet(net);
 		for (i = 0; i < XFRM_XDP_FLOW_BUCKETS; i++)
-			xfrm_xdp_bucket_empty(xnet, &xnet->bucket[i], NULL);
+			xfrm_xdp_bucket_empty(xnet, &xnet->bucket[i],
+					      NULL, NULL);
 	}
 
 	/* Programs of other netns may still be looking at these flows, and
@@ -492,9 +547,12 @@ static void __net_exit xfrm_xdp_net_exit_batch(struct list_head *exit_list)
 	rcu_barrier();
 
 	list_for_each_entry(net, exit_list, exit_list) {
+		xnet = xfrm_xdp_pernet(net);
+		xfrm_xdp_sysctl_fini(xnet);
 		xfrm_xdp_proc_fini(net);
-		xfrm_xdp_hold_fini(xfrm_xdp_pernet(net));
-		free_percpu(xfrm_xdp_pernet(net)->mib);
+		xfrm_xdp_rules_fini(xnet);
+		xfrm_xdp_hold_fini(xnet);
+		free_percpu(xnet->mib);
 	}
 }
 

@@ -44,6 +44,12 @@ xfrm_xdp_check_in(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
 	if (unlikely(why))
 		return why;
 
+	if (unlikely(flow->judged)) {
+		why = xfrm_xdp_check_judged(flow, esp->iph);
+		if (why)
+			return why;
+	}
+
 	/* Nobody would read the record. */
 	if (unlikely(!rcu_access_pointer(flow->xnet->ops)))
 		return XFRM_XDP_PASSAUTH;
@@ -277,8 +283,8 @@ static __always_inline void xfrm_xdp_decapsulate(struct xdp_buff *xdp,
  * * -EINVAL: a flow for xfrm_xdp_output()
  * * -EACCES: ESP inside of ESP
  * * -ENXIO: the flow is empty, its netns has gone
- * * -EPERM: rules or devices have changed since the flow was learned, or nobody
- *   takes flows any more
+ * * -EPERM: rules, devices or its connection have changed since the flow was
+ *   learned, or nobody takes flows any more
  * * -ESTALE: the route of the packet to the gateway has changed
  * * -EXDEV: not the flow's receiving device
  * * -EOPNOTSUPP: several buffers, a VLAN tag that is not in the frame, or a
@@ -334,6 +340,8 @@ int xfrm_xdp_input(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 	net = flow->xnet->net;
 	xfrm_xdp_mib_in(net, esp.iph->tos, xdp->data_end - (void *)esp.iph);
 	__IP_INC_STATS(net, IPSTATS_MIB_INDELIVERS);
+	if (unlikely(flow->judged))
+		xfrm_xdp_track(&flow->ct[0], esp.iph, true);
 
 	if (unlikely(!xfrm_xdp_accept(x, &esp, nexthdr)))
 		goto drop;

@@ -8,11 +8,16 @@
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/siphash.h>
+#include <linux/tcp.h>
 #include <net/inet_ecn.h>
 #include <net/ip.h>
 #include <net/net_namespace.h>
+#include <net/tcp.h>
 #include <net/xfrm.h>
 #include <net/xfrm_xdp.h>
+
+struct ctl_table_header;
+struct seq_file;
 
 #define XFRM_XDP_FLOW_BUCKETS	64
 
@@ -34,6 +39,10 @@ struct xfrm_xdp_bucket {
  * @net: the netns
  * @ops: the program that takes the flows
  * @hold: flows not to be offered, there before @ops
+ * @rules: those that kept flows out, there before @ops
+ * @trust_filter: sysctl: the verdict on one packet is that on its flow
+ * @slow_mark: sysctl: packets with one of these bits in their mark are not learned
+ * @sysctl: table of the two
  * @secret: key of the records' siphash
  * @bucket: all flows that are not empty
  */
@@ -44,6 +53,10 @@ struct xfrm_xdp_net {
 	struct net			*net;
 	struct xfrm_xdp_ops __rcu	*ops;
 	struct xfrm_xdp_hold		*hold;
+	struct xfrm_xdp_rules		*rules;
+	u8				trust_filter;
+	u32				slow_mark;
+	struct ctl_table_header		*sysctl;
 	siphash_key_t			secret;
 	struct xfrm_xdp_bucket		bucket[XFRM_XDP_FLOW_BUCKETS];
 };
@@ -88,6 +101,9 @@ static inline bool xfrm_xdp_can_send(const struct net_device *dev,
  * @vlan_tci: tag it was sent with, or 0
  * @if_id: what the stack asked XFRM for
  * @sa: state that it was decrypted with, or NULL
+ * @judged: netfilter saw it
+ * @outer: it is encrypted now
+ * @ct: its connections, in clear and encrypted
  * @fl: what the stack asked XFRM for
  * @fwd: policies that let it be forwarded
  */
@@ -101,6 +117,9 @@ struct xfrm_xdp_origin {
 	__be16			vlan_tci;
 	u32			if_id;
 	struct xfrm_state	*sa;
+	bool			judged;
+	bool			outer;
+	struct nf_conntrack_flow ct[2];
 	struct flowi		fl;
 	struct xfrm_xdp_fwd	fwd;
 };
@@ -148,6 +167,15 @@ xfrm_xdp_through(const struct xdp_buff *xdp)
 	through = this_cpu_ptr(&xfrm_xdp_decrypted);
 	return through->data == xdp->data && through->rxq == xdp->rxq &&
 	       through->nonce == md->mac ? through : NULL;
+}
+
+/* Of an IPv4 packet that carries TCP; true if it opens or closes a connection. */
+static inline bool xfrm_xdp_tcp_control(const struct iphdr *iph)
+{
+	const struct tcphdr *th = (const struct tcphdr *)(iph + 1);
+
+	return ntohs(iph->tot_len) < sizeof(*iph) + sizeof(*th) ||
+	       tcp_flag_byte(th) & (TCPHDR_SYN | TCPHDR_FIN | TCPHDR_RST);
 }
 
 /* Under RCU; false if one of the policies is about to be freed. */
@@ -215,6 +243,19 @@ void xfrm_xdp_unhold(const struct xfrm_xdp_net *xnet, u32 way,
 		     const struct xfrm_xdp_tuple *tuple);
 int xfrm_xdp_hold_init(struct xfrm_xdp_net *xnet);
 void xfrm_xdp_hold_fini(struct xfrm_xdp_net *xnet);
+
+struct xfrm_xdp_net *xfrm_xdp_offer_net(const struct sk_buff *skb);
+struct xfrm_xdp_origin *xfrm_xdp_offer_origin(const struct sk_buff *skb);
+void xfrm_xdp_refuse_skb(struct sk_buff *skb, enum xfrm_xdp_stat why);
+
+bool xfrm_xdp_filtered(const struct net *net);
+enum xfrm_xdp_stat xfrm_xdp_filter_check(const struct xfrm_xdp_origin *origin);
+
+void xfrm_xdp_rules_note(struct xfrm_xdp_net *xnet, const char *table,
+			 const char *chain, u64 handle, const char *what);
+int xfrm_xdp_rules_init(struct xfrm_xdp_net *xnet);
+void xfrm_xdp_rules_fini(struct xfrm_xdp_net *xnet);
+int xfrm_xdp_rules_show(struct seq_file *seq, void *v);
 
 int xfrm_xdp_parse(const void *network, const void *end,
 		   struct xfrm_xdp_tuple *tuple);
@@ -300,6 +341,9 @@ void xfrm_xdp_request_put(void);
 void xfrm_xdp_request_hold(struct xfrm_xdp_request *req,
 			   const struct xdp_buff *xdp, struct xfrm_state *x,
 			   struct net_device *dev);
+
+int xfrm_xdp_sysctl_init(struct xfrm_xdp_net *xnet);
+void xfrm_xdp_sysctl_fini(struct xfrm_xdp_net *xnet);
 
 int xfrm_xdp_proc_init(struct net *net);
 void xfrm_xdp_proc_fini(struct net *net);

@@ -75,8 +75,8 @@ static bool xfrm_xdp_same_way(const struct dst_entry *dst,
 	if (old->rewrite.vlan_tci && xfrm_dst_path(dst)->dev != old->neigh->dev)
 		return false;
 
-	/* as xfrmi_xmit2() and vti_state_check() ask */
-	return !old->tunnel ||
+	/* as xfrmi_xmit2() and vti_state_check() ask; rules judged the addresses */
+	return (!old->tunnel && !old->judged) ||
 	       (x && x->if_id == old->if_id &&
 		x->id.daddr.a4 == old->rewrite.iph.daddr &&
 		x->props.saddr.a4 == old->rewrite.iph.saddr);
@@ -98,6 +98,7 @@ xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 {
 	struct xfrm_xdp_origin origin;
 	struct dst_entry *dst, *route;
+	struct xfrm_xdp_flow *flow;
 	const struct xfrm_dst *xdst;
 
 	dst = READ_ONCE(old->dst);
@@ -122,6 +123,9 @@ xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	origin.vlan_tci = old->rewrite.vlan_tci;
 	origin.if_id = old->if_id;
 	origin.sa = old->sa;
+	origin.judged = old->judged;
+	origin.ct[0] = old->ct[0];
+	origin.ct[1] = old->ct[1];
 	origin.genid = old->genid;
 	origin.fl = old->fl;
 	origin.fl.flowi_flags |= FLOWI_FLAG_UNCOUNTED;
@@ -135,7 +139,14 @@ xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 		dst_release(dst);
 		return ERR_PTR(-ESTALE);
 	}
-	return xfrm_xdp_lookup_flow(xnet, dst, &origin, true);
+	flow = xfrm_xdp_lookup_flow(xnet, dst, &origin, true);
+	/* Its connections are the old one's, if that was not emptied before. */
+	smp_mb();
+	if (!IS_ERR(flow) && !READ_ONCE(old->dst)) {
+		xfrm_xdp_flow_put(flow);
+		return ERR_PTR(-ENXIO);
+	}
+	return flow;
 }
 
 /**

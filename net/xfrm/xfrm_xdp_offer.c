@@ -76,6 +76,8 @@ void xfrm_xdp_offer_put(struct xfrm_xdp_offer *offer)
 		return;
 
 	dst_release(offer->dst);
+	nf_conntrack_flow_put(&offer->origin.ct[0]);
+	nf_conntrack_flow_put(&offer->origin.ct[1]);
 	xfrm_pols_put(offer->origin.fwd.pols, offer->origin.fwd.num);
 	if (offer->origin.sa)
 		xfrm_state_put(offer->origin.sa);
@@ -89,6 +91,19 @@ static struct xfrm_xdp_offer *xfrm_xdp_offer(const struct sk_buff *skb)
 	return ext->offer;
 }
 
+/* For xfrm_xdp_filter.c: the netns of an offer, and what its packet brings into
+ * the flow.
+ */
+struct xfrm_xdp_net *xfrm_xdp_offer_net(const struct sk_buff *skb)
+{
+	return xfrm_xdp_offer(skb)->xnet;
+}
+
+struct xfrm_xdp_origin *xfrm_xdp_offer_origin(const struct sk_buff *skb)
+{
+	return &xfrm_xdp_offer(skb)->origin;
+}
+
 static void xfrm_xdp_refuse(struct xfrm_xdp_offer *offer,
 			    enum xfrm_xdp_stat why)
 {
@@ -100,7 +115,7 @@ static void xfrm_xdp_refuse(struct xfrm_xdp_offer *offer,
 }
 
 /* The offer holds a dst, and the skb may wait anywhere: do not leave it there. */
-static void xfrm_xdp_refuse_skb(struct sk_buff *skb, enum xfrm_xdp_stat why)
+void xfrm_xdp_refuse_skb(struct sk_buff *skb, enum xfrm_xdp_stat why)
 {
 	xfrm_xdp_refuse(xfrm_xdp_offer(skb), why);
 	skb_ext_del(skb, SKB_EXT_XFRM_XDP);
@@ -204,6 +219,7 @@ static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
 	    !xfrm_xdp_came_through(offer, skb) ||
 	    cb->opt.optlen || cb->frag_max_size ||
 	    cb->flags & IPSKB_DOREDIRECT ||
+	    skb->mark & READ_ONCE(offer->xnet->slow_mark) ||
 	    test_bit(XFRM_XDP_OFFER_BOUND, &offer->flags))
 		return XFRM_XDP_NOPACKET;
 
@@ -344,9 +360,12 @@ void __xfrm_xdp_clear(struct sk_buff *skb)
 	/* NAT, mangling and routing after NAT all show here. */
 	if (!test_bit(XFRM_XDP_OFFER_BOUND, &offer->flags) ||
 	    skb_dst(skb) != offer->dst || !offer->dst->xfrm ||
+	    skb->mark & READ_ONCE(offer->xnet->slow_mark) ||
 	    !xfrm_xdp_unchanged(offer, skb) ||
 	    test_and_set_bit(XFRM_XDP_OFFER_CLEAR, &offer->flags))
 		xfrm_xdp_refuse_skb(skb, XFRM_XDP_NOCLEAR);
+	else
+		offer->origin.outer = true;
 }
 
 static void xfrm_xdp_take(struct xfrm_xdp_offer *offer,
@@ -428,6 +447,10 @@ static enum xfrm_xdp_stat xfrm_xdp_learn(struct xfrm_xdp_offer *offer)
 	if (!ops)
 		return XFRM_XDP_NOOPS;
 
+	why = xfrm_xdp_filter_check(&offer->origin);
+	if (why)
+		return why;
+
 	/* Its device may be in another netns by now. */
 	if (!dst_check(offer->dst, 0))
 		return XFRM_XDP_NOWIRE;
@@ -486,7 +509,9 @@ static enum xfrm_xdp_stat xfrm_xdp_learn_in(struct xfrm_xdp_offer *offer,
 	if (!ops)
 		return XFRM_XDP_NOOPS;
 
-	why = xfrm_xdp_input_check(offer->xnet->net, &offer->origin);
+	why = xfrm_xdp_filter_check(&offer->origin);
+	if (!why)
+		why = xfrm_xdp_input_check(offer->xnet->net, &offer->origin);
 	if (why)
 		return why;
 

@@ -199,6 +199,14 @@ refuse:
 	return false;
 }
 
+/* May the packet be charged? Asked before anything else is changed for it. */
+static bool xfrm_xdp_chargeable(const struct xfrm_state *x)
+{
+	return READ_ONCE(x->km.state) == XFRM_STATE_VALID &&
+	       x->curlft.bytes < x->lft.hard_byte_limit &&
+	       x->curlft.packets < x->lft.hard_packet_limit;
+}
+
 /* What ip_rcv_core(), ip_forward() and ip_finish_output2() count, and
  * __ip_local_out() of an outer packet.
  */
@@ -276,6 +284,9 @@ static int xfrm_xdp_send_plain(struct xdp_buff *xdp,
 			       const struct xfrm_xdp_flow *flow,
 			       const struct xfrm_xdp_packet *pkt)
 {
+	if (flow->judged && !xfrm_xdp_track(&flow->ct[0], pkt->iph, true))
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSCONN);
+
 	xfrm_xdp_policies_used(flow->fwd.pols, flow->fwd.num,
 			       ktime_get_real_seconds());
 	xfrm_xdp_mib(flow->xnet->net, pkt, false);
@@ -321,6 +332,12 @@ static __always_inline int __xfrm_xdp_output(struct xdp_buff *xdp,
 		       xfrm_xdp_output_through(xdp, flow) :
 		       xfrm_xdp_pass(flow, xdp, why);
 
+	if (!ordinary && flow->judged) {
+		why = xfrm_xdp_check_judged(flow, pkt.iph);
+		if (why)
+			return xfrm_xdp_pass(flow, xdp, why);
+	}
+
 	if (!ordinary && flow->kind == XFRM_XDP_PLAIN)
 		return xfrm_xdp_send_plain(xdp, flow, &pkt);
 
@@ -330,6 +347,16 @@ static __always_inline int __xfrm_xdp_output(struct xdp_buff *xdp,
 	req = xfrm_xdp_request_get();
 	if (unlikely(!req))
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSBUSY);
+
+	if (!ordinary && flow->judged) {
+		why = !xfrm_xdp_chargeable(dst->xfrm) ? XFRM_XDP_PASSSTATE :
+		      !xfrm_xdp_track(&flow->ct[0], pkt.iph, true) ?
+		      XFRM_XDP_PASSCONN : 0;
+		if (why) {
+			xfrm_xdp_request_put();
+			return xfrm_xdp_pass(flow, xdp, why);
+		}
+	}
 
 	now = ktime_get_real_seconds();
 	if (unlikely(!xfrm_xdp_charge(dst->xfrm, pkt.len, now, &seq))) {
@@ -346,6 +373,8 @@ static __always_inline int __xfrm_xdp_output(struct xdp_buff *xdp,
 	ip_decrease_ttl(pkt.iph);
 	top = (void *)pkt.iph - flow->geometry.head;
 	__xfrm_xdp_outer_iph(top, pkt.iph, flow, dst, pkt.out_len);
+	if (!ordinary && flow->judged)
+		xfrm_xdp_track(&flow->ct[1], top, false);
 	if (unlikely(flow->upper)) {
 		xfrm_xdp_upper_count_in(flow, xdp->rxq->dev, pkt.link_len);
 		xfrm_xdp_link_header(flow, top);
@@ -415,7 +444,8 @@ static noinline int xfrm_xdp_output_through(struct xdp_buff *xdp,
  * * -EACCES: it came in clear and the flow's came through a state, or the other
  *   way round, or through another state
  * * -ENXIO: the flow is empty, its device or netns has gone
- * * -EPERM: rules, queues or devices have changed since the flow was learned
+ * * -EPERM: rules, queues, devices or its connection have changed since the flow
+ *   was learned
  * * -ESTALE: route, policy or state have changed, see bpf_xdp_xfrm_lookup()
  * * -EXDEV: not the flow's receiving device, or its VLAN device is not there
  * * -EOPNOTSUPP: several buffers, GSO, or a VLAN tag that is not in the frame
@@ -431,6 +461,8 @@ static noinline int xfrm_xdp_output_through(struct xdp_buff *xdp,
  * * -ENOTBLK: memory that the cipher can't use, or can't use asynchronously
  * * -EBUSY: too many packets wait for an asynchronous cipher
  * * -EKEYEXPIRED: state not valid, at a hard limit, or out of sequence numbers
+ * * -ENOTCONN: netfilter has judged the flow, and its conntrack has to see this
+ *   packet: SYN, FIN or RST of TCP, out of the window, a wrong checksum
  */
 int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 {

@@ -5,6 +5,7 @@
 /* Does a frame belong to a flow? The same for all that happens to it then. */
 
 #include <linux/icmp.h>
+#include <linux/netfilter.h>
 #include <linux/unaligned.h>
 #include <net/inet_ecn.h>
 
@@ -130,6 +131,51 @@ xfrm_xdp_check_frame(const struct xdp_buff *xdp,
 
 	*network = iph;
 	return 0;
+}
+
+/**
+ * xfrm_xdp_check_judged() - would netfilter see what it saw of the first packet?
+ * @flow: flow that netfilter has judged
+ * @iph: IP header of the packet, which is the flow's
+ *
+ * Touches nothing. Under RCU, BH off.
+ *
+ * Return: 0, or XFRM_XDP_PASS*.
+ */
+static inline enum xfrm_xdp_stat
+xfrm_xdp_check_judged(const struct xfrm_xdp_flow *flow, const struct iphdr *iph)
+{
+	if (iph->protocol == IPPROTO_TCP && xfrm_xdp_tcp_control(iph))
+		return XFRM_XDP_PASSCONN;
+
+	if ((flow->ct[0].ct && !nf_conntrack_flow_same(&flow->ct[0])) ||
+	    (flow->ct[1].ct && !nf_conntrack_flow_same(&flow->ct[1])))
+		return XFRM_XDP_PASSAUTH;
+
+	return 0;
+}
+
+/**
+ * xfrm_xdp_track() - track a packet of a connection
+ * @flow: connection, or nothing
+ * @iph: packet
+ * @received: it was received, so its checksum counts
+ *
+ * As nf_conntrack_in() does. Under RCU, BH off.
+ *
+ * Return: true if it was done; false, and nothing was changed, if the stack has to
+ * do it.
+ */
+static inline bool xfrm_xdp_track(const struct nf_conntrack_flow *flow,
+				  const struct iphdr *iph, bool received)
+{
+	const struct nf_ct_hook *hook;
+
+	if (!flow->ct)
+		return true;
+
+	hook = rcu_dereference(nf_ct_hook);
+	return hook && hook->flow_packet(flow, iph, received);
 }
 
 #endif /* _XFRM_XDP_PACKET_H */

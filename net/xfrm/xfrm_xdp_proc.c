@@ -44,6 +44,7 @@ static const struct {
 	[XFRM_XDP_PASSTHROUGH]	= { "XfrmXdpPassThrough",	-EACCES },
 	[XFRM_XDP_PASSREPLAY]	= { "XfrmXdpPassReplay",	-EALREADY },
 	[XFRM_XDP_PASSSOCKET]	= { "XfrmXdpPassSocket",	-EUSERS },
+	[XFRM_XDP_PASSCONN]	= { "XfrmXdpPassConntrack",	-ENOTCONN },
 
 	[XFRM_XDP_NORECORD]	= { "XfrmXdpNoRecord" },
 	[XFRM_XDP_NOPACKET]	= { "XfrmXdpNoPacket" },
@@ -51,6 +52,7 @@ static const struct {
 	[XFRM_XDP_NOSTATE]	= { "XfrmXdpNoState" },
 	[XFRM_XDP_NODEVICE]	= { "XfrmXdpNoDevice" },
 	[XFRM_XDP_NOFILTER]	= { "XfrmXdpNoFilter" },
+	[XFRM_XDP_NOCONN]	= { "XfrmXdpNoConntrack" },
 	[XFRM_XDP_NOTC]		= { "XfrmXdpNoTc" },
 	[XFRM_XDP_NOCLEAR]	= { "XfrmXdpNoClear" },
 	[XFRM_XDP_NOWIRE]	= { "XfrmXdpNoWire" },
@@ -88,14 +90,22 @@ static int xfrm_xdp_stat_show(struct seq_file *seq, void *v)
 
 int __net_init xfrm_xdp_proc_init(struct net *net)
 {
-	if (IS_ENABLED(CONFIG_PROC_FS) &&
-	    !proc_create_net_single("xfrm_xdp_stat", 0444, net->proc_net,
+	if (!IS_ENABLED(CONFIG_PROC_FS))
+		return 0;
+
+	if (!proc_create_net_single("xfrm_xdp_stat", 0444, net->proc_net,
 				    xfrm_xdp_stat_show, NULL))
 		return -ENOMEM;
+	if (!proc_create_net_single("xfrm_xdp_rules", 0400, net->proc_net,
+				    xfrm_xdp_rules_show, NULL)) {
+		remove_proc_entry("xfrm_xdp_stat", net->proc_net);
+		return -ENOMEM;
+	}
 	return 0;
 }
 
 void xfrm_xdp_proc_fini(struct net *net)
 {
+	remove_proc_entry("xfrm_xdp_rules", net->proc_net);
 	remove_proc_entry("xfrm_xdp_stat", net->proc_net);
 }

@@ -22,6 +22,10 @@ Reads one command a line from standard input:
   sizes FROM TO STEP    one UDP frame of each size; after every tenth one with
                         IP options, which XDP does not forward
   tcp BYTES             a stream from A to B, compared
+  reply SPORT           the socket on B answers datagrams from a port of A
+  connect SPORT         a TCP connection from A to B, which stays
+  stream BYTES          over it, and compared
+  close                 that connection
   note NAME             keep what came by last under a name
   same NAME             did the same come by?
   sequence SPI          sequence numbers and IVs of all packets of a state
@@ -372,7 +376,16 @@ class Wire:
                 self.settle()
         return self.end()
 
-    def tcp(self, count):
+    def reply(self, sport):
+        """Both ways now, for the conntrack of G1."""
+        with in_ns(os.environ["NS_A"], lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
+            sock.bind((os.environ["IP_A"], sport))
+            sock.settimeout(LIMIT)
+            self.sink.sendto(b"answer", (os.environ["IP_A"], sport))
+            sock.recv(64)
+        return {}
+
+    def connect(self, sport=0):
         self.begin()
         listener = in_ns(os.environ["NS_B"], lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -381,12 +394,21 @@ class Wire:
         listener.settimeout(LIMIT)
         sender = in_ns(os.environ["NS_A"], lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
         sender.settimeout(LIMIT)
+        if sport:
+            sender.bind((os.environ["IP_A"], sport))
         sender.connect((os.environ["IP_B"], PORT))
         receiver = listener.accept()[0]
         receiver.settimeout(LIMIT)
+        listener.close()
+        sender.setblocking(False)
+        self.connection = sender, receiver
+        return self.end("any", datagrams=False)
+
+    def stream(self, count):
+        self.begin()
+        sender, receiver = self.connection
         data = os.urandom(count)
         left, came = memoryview(data), b""
-        sender.setblocking(False)
         end = time.monotonic() + LIMIT
         while len(came) < count and time.monotonic() < end:
             readable, writable, _ = select.select([receiver], [sender] if left else [], [], 1)
@@ -394,11 +416,21 @@ class Wire:
                 left = left[sender.send(left[:16384]):]
             if readable:
                 came += receiver.recv(65536)
-        for sock in (sender, receiver, listener):
-            sock.close()
         facts = self.end("any", datagrams=False)
         facts["equal"] = int(came == data)
         return facts
+
+    def close(self):
+        for sock in self.connection:
+            sock.close()
+        return {}
+
+    def tcp(self, count):
+        connected = self.connect()
+        facts = self.stream(count)
+        self.close()
+        return facts | {name: value + connected.get(name, 0)
+                        for name, value in facts.items() if isinstance(value, int)}
 
     def same(self, name):
         before, now = self.notes[name], sorted(self.constant)
@@ -421,7 +453,7 @@ class Wire:
             return self.send(int(args[0]), **named)
         if name == "later":
             return self.later(**named)
-        if name in ("sizes", "tcp"):
+        if name in ("sizes", "tcp", "reply", "connect", "stream", "close"):
             return getattr(self, name)(*map(int, args))
         self.bad = []
         if name == "state":

@@ -1,0 +1,212 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# A firewall on the gateway: what its rules judge alike for all packets of a flow is
+# learned, what they may judge packet by packet is not, and the rule is named. With
+# conntrack a flow is one of an established connection, which lives on.
+set -euo pipefail
+cd "$(dirname "$0")"
+. ./xdp_xfrm_lib.sh
+. ./xdp_xfrm_tap_lib.sh
+
+port=1000
+
+# flow NAME RULES: a new flow past them is learned
+flow()
+{
+	port=$((port + 1))
+	rules "$2" || complaints+=("nft refuses")
+	known_flow $port
+	expect "$1" XfrmXdpNoFilter=0 esp=3 good=3 delivered=3
+}
+
+# no_flow NAME WHAT RULES: past these it is not, because of WHAT
+no_flow()
+{
+	port=$((port + 1))
+	rules "$3" || complaints+=("nft refuses")
+	send 3 sport=$port
+	named "$2" || complaints+=("no rule with $2 is named")
+	refused "$1" XfrmXdpNoFilter=1 esp=3 good=3 delivered=3
+}
+
+# named WHAT: the kernel names a rule with it
+named()
+{
+	g1 cat /proc/net/xfrm_xdp_rules | cut -f 4 | grep -qx "$1"
+}
+
+forward()
+{
+	printf 'table ip t { %s chain c { type filter hook forward priority 0; %s; }; }' "${2:+$2;}" "$1"
+}
+
+# legacy NAME RULE...: a new flow past a rule of iptables-legacy or iptables-nft
+iptables_flow()
+{
+	local name=$1
+	port=$((port + 1))
+	g1 "$iptables" -F FORWARD
+	g1 "$iptables" -A FORWARD "${@:2}"
+	known_flow $port
+	expect "$iptables: $name" XfrmXdpNoFilter=0 good=3
+}
+
+iptables_no_flow()
+{
+	local name=$1
+	port=$((port + 1))
+	g1 "$iptables" -F FORWARD
+	g1 "$iptables" -A FORWARD "${@:3}"
+	send 3 sport=$port
+	named "$2" || complaints+=("no rule with $2 is named")
+	refused "$iptables: $name" XfrmXdpNoFilter=1 good=3
+}
+
+# both_ways PORT: UDP that conntrack has seen both ways, for more than two seconds
+both_ways()
+{
+	send 1 sport="$1"
+	ask reply "$1"
+	sleep 2.2
+}
+
+# tracked_flow PORT: such a flow, learned
+tracked_flow()
+{
+	both_ways "$1"
+	known_flow "$1"
+}
+
+entry()
+{
+	g1 conntrack "$1" -p udp --orig-src "$IP_A" --orig-dst "$IP_B" "${@:2}" >/dev/null 2>&1
+}
+
+# timeout_of PORT: seconds that its entry has to live
+timeout_of()
+{
+	g1 conntrack -L -p udp --orig-port-src "$1" 2>/dev/null | awk '{ print $3 }'
+}
+
+gateway_up
+g1 ip neigh replace "$IP_G2_WAN" lladdr "$MAC_G2_WAN" dev wan0 nud permanent
+
+flow 'addresses, ports, interfaces' "$(forward "ip saddr $NET_A ip daddr $NET_B iifname lan0 \
+	oifname wan0 meta l4proto udp udp dport 2000 counter accept")"
+flow 'policy drop, a rule that accepts' "table ip t { chain c { type filter hook forward \
+	priority 0; policy drop; ip daddr $IP_B accept; }; }"
+flow 'sets and maps without timeout' "$(forward \
+	'ip saddr @s udp dport vmap { 1 : drop, 2000 : accept }' \
+	"set s { type ipv4_addr; flags interval; elements = { $NET_A }; }")"
+flow 'DSCP, fragment offset, tables inet and ip, log' "table inet u { chain c { type filter hook \
+	prerouting priority -300; ip dscp cs0 ip frag-off & 0x3fff == 0 log group 1; }; };
+	$(forward 'jump d; }; chain d { accept')"
+flow 'mark, jump, route, reverse path' "table ip t { chain c { type filter hook prerouting \
+	priority mangle; fib saddr . iif oif exists meta mark set 7; }; chain f { type filter \
+	hook forward priority 0; meta mark 7 rt ipsec exists accept; }; }"
+flow 'segments that open a connection are of no concern' "$(forward \
+	'tcp flags syn tcp option maxseg size set rt mtu; tcp flags syn / syn,rst limit rate 1/second')"
+flow 'a limit for others' "$(forward "ip daddr 10.9.9.9 limit rate 1/second accept")"
+flow 'ESP on its way out' "table ip t { chain c { type filter hook output priority 0; ip protocol \
+	esp ip daddr $IP_G2_WAN accept; }; chain d { type filter hook postrouting priority 0; \
+	oifname wan0 accept; }; }"
+
+no_flow 'limit' limit "$(forward 'limit rate 1000/second accept')"
+no_flow 'quota' quota "$(forward 'quota 1 mbytes accept')"
+no_flow 'length' meta "$(forward 'meta length 0-1400 accept')"
+no_flow 'TTL' payload "$(forward 'ip ttl > 5 accept')"
+no_flow 'ECN' payload "$(forward 'ip ecn 0 accept')"
+no_flow 'IP id' payload "$(forward 'ip id 7 accept')"
+no_flow 'MAC of the sender' payload "$(forward "ether saddr $MAC_A accept")"
+no_flow 'payload' payload "$(forward '@th,64,8 0x30 accept')"
+no_flow 'time' meta "$(forward 'meta hour "00:00"-"23:59" accept')"
+no_flow 'random number' numgen "$(forward 'numgen random mod 2 0 accept')"
+no_flow 'set with timeouts' lookup "$(forward 'ip saddr @s accept' \
+	"set s { type ipv4_addr; timeout 1h; elements = { $IP_A }; }")"
+no_flow 'set that packets fill' dynset "$(forward 'update @s { ip saddr }' \
+	'set s { type ipv4_addr; size 8; flags dynamic,timeout; timeout 1h; }')"
+no_flow 'SPI on the way out' payload 'table ip t { chain c { type filter hook output priority 0;
+	ip protocol esp @th,0,32 7 drop; }; }'
+no_flow 'mangling that changes nothing yet' payload "$(forward 'ip dscp set cs0')"
+
+port=$((port + 1))
+rules "$(forward 'limit rate 1000/second accept')"
+g1 sysctl -qw net.core.xfrm_xdp_trust_filter=1
+known_flow $port
+expect 'the administrator trusts the filter: learned past a limit' good=3
+g1 sysctl -qw net.core.xfrm_xdp_trust_filter=0
+send 3 sport=$port
+expect 'not any more' XfrmXdpOutput=0 XfrmXdpPassAuth=1 XfrmXdpLearned=0 esp=3
+rules "$(forward "udp sport $((port + 1)) meta mark set 0x10")"
+g1 sysctl -qw net.core.xfrm_xdp_slow_mark=0x10
+send 3 sport=$((port + 1))
+refused 'a mark that keeps flows out' esp=3
+known_flow $((port + 2))
+expect 'and others in'
+g1 sysctl -qw net.core.xfrm_xdp_slow_mark=0
+port=$((port + 2))
+
+flow 'a set, to be changed' "$(forward 'ip saddr @s drop' 'set s { type ipv4_addr; }')"
+g1 nft add element ip t s "{ $IP_A }"
+send 3 sport=$port
+expect 'new element of a set: nothing leaves' XfrmXdpOutput=0 XfrmXdpPassAuth=1 esp=0 clear=0
+g1 nft delete element ip t s "{ $IP_A }"
+known_flow $port
+g1 nft add chain ip t c '{ policy drop; }'
+send 3 sport=$port
+expect 'policy of a chain: nothing leaves' XfrmXdpOutput=0 esp=0 clear=0
+
+rules ''
+for iptables in iptables-legacy iptables-nft; do
+	if ! g1 $iptables -P FORWARD ACCEPT 2>/dev/null; then
+		complaints+=("no $iptables")
+		result "$iptables"
+		continue
+	fi
+	iptables_flow 'what is the flow' -s "$NET_A" -i lan0 -p udp --dport 2000 -m comment \
+		--comment x -j ACCEPT
+	iptables_flow 'MSS clamping' -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu
+	iptables_no_flow 'limit' limit -m limit --limit 1000/second -j ACCEPT
+	g1 $iptables -F FORWARD
+	known_flow $port
+	g1 $iptables -A FORWARD -p udp --dport 2000 -j DROP
+	send 3 sport=$port
+	expect "$iptables: new rule: nothing leaves" XfrmXdpOutput=0 XfrmXdpPassAuth=1 esp=0 clear=0
+	g1 $iptables -F FORWARD
+done
+
+established='ct state invalid drop; ct state established,related accept; limit rate 5/second accept'
+rules "$(forward "$established")"
+send 1 sport=4000
+refused 'first packet of a connection' XfrmXdpNoFilter=1 esp=1
+ask reply 4000
+sleep 2.2
+known_flow 4000
+expect 'seen both ways: learned, and no limit any more' good=3 delivered=3
+tracked=$(timeout_of 4000)
+g1 conntrack -U -p udp --orig-port-src 4000 --timeout 20 >/dev/null 2>&1
+send 3 sport=4000
+expect 'by XDP' XfrmXdpOutput=3 good=3
+((tracked > 100 && $(timeout_of 4000) > 100)) ||
+	complaints+=("it lives $tracked s, then $(timeout_of 4000) s")
+result 'its entry lives on, as the stack would have it'
+g1 conntrack -U -p udp --orig-port-src 4000 --mark 5 >/dev/null 2>&1
+send 3 sport=4000
+expect 'mark of the connection changed: judged again' XfrmXdpPassAuth=1 XfrmXdpLearned=1 good=3
+send 2 sport=4000 csum=1 size=1000
+expect 'a checksum that is right' XfrmXdpOutput=2
+g1 conntrack -D -p udp --orig-port-src 4000 >/dev/null 2>&1
+send 3 sport=4000
+expect 'connection deleted: a new one, by the stack' XfrmXdpOutput=0 XfrmXdpPassAuth=1 esp=3
+
+ask connect 4001
+expect 'TCP opens by the stack, then is learned' 'XfrmXdpLearned>0' esp=2
+ask stream 200000
+expect 'TCP by XDP, window tracked' 'XfrmXdpOutput>20' XfrmXdpPassConntrack=0 equal=1
+fast_path_down >/dev/null
+ask stream 100000
+expect 'the stack goes on within the window' XfrmXdpOutput=0 equal=1
+fast_path_up
+ask close
+rules ''
+finish
