@@ -256,7 +256,7 @@ struct xfrm_xdp_fwd {
  * @fwd: policies to keep up the use time of, valid while @dst is
  * @refcnt: one for the map, one for each acquired pointer
  * @ct: connections that the packets belong to, as they come in and as they go out
- *	encrypted; valid while @dst is
+ *	encrypted; valid for an RCU section in which @dst is
  * @cipher: how to encrypt
  * @fl: what the stack asked XFRM for, for bpf_xdp_xfrm_lookup()
  * @if_id: the same
@@ -267,6 +267,7 @@ struct xfrm_xdp_fwd {
  * @bucket: the netns' list that it is in, by the device of the route
  * @node: in @bucket
  * @rcu: freed by RCU
+ * @ct_rcu: to put @ct after it was emptied
  *
  * Made by the stack or by bpf_xdp_xfrm_lookup(), immutable but for being
  * emptied. It never pins a device: see xfrm_xdp_flow_empty().
@@ -303,6 +304,7 @@ struct xfrm_xdp_flow {
 	struct xfrm_xdp_bucket		*bucket;
 	struct hlist_node		node;
 	struct rcu_head			rcu;
+	struct rcu_head			ct_rcu;
 };
 
 /* Room for the context of every cipher that is taken. */

@@ -92,7 +92,8 @@ static bool xfrm_xdp_qdisc_ok(struct Qdisc *qdisc)
 		"noqueue", "pfifo_fast", "mq", "fq", "fq_codel",
 	};
 
-	return qdisc && !xfrm_xdp_qdisc_filters(qdisc) &&
+	return qdisc && !(qdisc->flags & TCQ_F_SHAPES) &&
+	       !xfrm_xdp_qdisc_filters(qdisc) &&
 	       match_string(conserving, ARRAY_SIZE(conserving),
 			    qdisc->ops->id) >= 0;
 }
@@ -137,7 +138,8 @@ enum xfrm_xdp_stat xfrm_xdp_device_check(const struct net *net,
 
 	upper = dev_get_by_index_rcu((struct net *)net, origin->in_ifindex);
 	if (!upper || (upper != in && (!xfrm_xdp_vlan_ok(upper) ||
-				       !xfrm_xdp_in_ok(upper))))
+				       !xfrm_xdp_in_ok(upper) ||
+				       rcu_access_pointer(upper->xdp_prog))))
 		return XFRM_XDP_NODEVICE;
 
 	if (!xfrm_xdp_tx_ok(real, in) || !net_eq(dev_net(real), net) ||

@@ -63,8 +63,27 @@ static struct xfrm_xdp_bucket *xfrm_xdp_bucket(struct xfrm_xdp_net *xnet,
 	return &xnet->bucket[dev->ifindex % XFRM_XDP_FLOW_BUCKETS];
 }
 
+static void xfrm_xdp_flow_disconnect(struct xfrm_xdp_flow *flow)
+{
+	nf_conntrack_flow_put(&flow->ct[0]);
+	nf_conntrack_flow_put(&flow->ct[1]);
+}
+
+static void xfrm_xdp_flow_disconnect_rcu(struct rcu_head *rcu)
+{
+	struct xfrm_xdp_flow *flow;
+
+	flow = container_of(rcu, struct xfrm_xdp_flow, ct_rcu);
+	xfrm_xdp_flow_disconnect(flow);
+	flow->ct[0].ct = NULL;
+	flow->ct[1].ct = NULL;
+	xfrm_xdp_flow_put(flow);
+}
+
 /* Take back all that the flow refers to. Readers may still be looking at it:
- * all of it is freed by RCU, connections too. Caller holds the bucket's lock.
+ * dst, neighbour, state and policies are freed by RCU. A connection could become
+ * another one at once, so it is kept until they are done. Caller holds the
+ * bucket's lock.
  */
 static void xfrm_xdp_flow_empty(struct xfrm_xdp_flow *flow)
 {
@@ -78,8 +97,10 @@ static void xfrm_xdp_flow_empty(struct xfrm_xdp_flow *flow)
 	if (flow->sa)
 		xfrm_state_put(flow->sa);
 	xfrm_pols_put(flow->fwd.pols, flow->fwd.num);
-	nf_conntrack_flow_put(&flow->ct[0]);
-	nf_conntrack_flow_put(&flow->ct[1]);
+	/* else xfrm_xdp_flow_free_rcu() is on its way */
+	if ((flow->ct[0].ct || flow->ct[1].ct) &&
+	    refcount_inc_not_zero(&flow->refcnt))
+		call_rcu(&flow->ct_rcu, xfrm_xdp_flow_disconnect_rcu);
 }
 
 static void xfrm_xdp_flow_free(struct xfrm_xdp_flow *flow)
@@ -105,6 +126,7 @@ static void xfrm_xdp_flow_free_rcu(struct rcu_head *rcu)
 		spin_unlock_bh(&bucket->lock);
 	}
 
+	xfrm_xdp_flow_disconnect(flow);
 	xfrm_xdp_flow_free(flow);
 }
 
@@ -150,13 +172,15 @@ static void xfrm_xdp_rewrite_init(struct xfrm_xdp_flow *flow,
 
 	iph->version = 4;
 	iph->ihl = sizeof(*iph) / 4;
-	iph->protocol = x->id.proto;
 	iph->saddr = x->props.saddr.a4;
 	iph->daddr = x->id.daddr.a4;
+	/* ip_select_ident() is asked before ESP is the protocol */
+	iph->protocol = IPPROTO_IPIP;
+	rewrite->id_hash = ip_idents_hash(flow->xnet->net, iph);
+	iph->protocol = x->id.proto;
 	if (!(x->props.extra_flags & XFRM_SA_XFLAG_DONT_ENCAP_DSCP))
 		iph->tos = flow->tuple.dscp;
 
-	rewrite->id_hash = ip_idents_hash(flow->xnet->net, iph);
 	rewrite->ecn = !(x->props.flags & XFRM_STATE_NOECN);
 	rewrite->df = x->props.flags & XFRM_STATE_NOPMTUDISC ? 0 : htons(IP_DF);
 }
@@ -282,6 +306,7 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 		     const struct xfrm_xdp_origin *origin,
 		     enum xfrm_xdp_stat *why)
 {
+	const struct dst_entry *path = xfrm_dst_path(dst);
 	struct xfrm_state *x = dst->xfrm;
 	struct xfrm_xdp_flow *flow;
 	struct net_device *dev;
@@ -290,7 +315,8 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	 * plain route it would leak clear text.
 	 */
 	if ((!x && !origin->sa) || dst->flags & DST_XFRM_QUEUE ||
-	    dst->lwtstate || dst->ops->family != AF_INET) {
+	    path->lwtstate || dst->ops->family != AF_INET ||
+	    (x && ((const struct xfrm_dst *)dst)->route->lwtstate)) {
 		*why = XFRM_XDP_NOPLAIN;
 		return NULL;
 	}
@@ -300,9 +326,11 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 		return NULL;
 	}
 
-	dev = xfrm_dst_path(dst)->dev;
-	/* VLAN devices have no header cache. */
-	if (neigh->dev != dev ||
+	dev = path->dev;
+	/* VLAN devices have no header cache, and that of a next hop by IPv6 is
+	 * for IPv6.
+	 */
+	if (neigh->dev != dev || neigh->tbl->family != AF_INET ||
 	    (xfrm_xdp_real_dev(dev) == dev && !READ_ONCE(neigh->hh.hh_len))) {
 		*why = XFRM_XDP_NONEIGH;
 		return NULL;
@@ -476,11 +504,12 @@ static struct notifier_block xfrm_xdp_netdev_notifier = {
 	.notifier_call = xfrm_xdp_netdev_event,
 };
 
-/* Packets of a VLAN may have another priority now. */
+/* Packets of a VLAN may have another priority now, others another next hop. */
 static int xfrm_xdp_netevent(struct notifier_block *nb, unsigned long event,
 			     void *ptr)
 {
-	if (event == NETEVENT_IPV4_FWD_UPDATE_PRIORITY_UPDATE)
+	if (event == NETEVENT_IPV4_FWD_UPDATE_PRIORITY_UPDATE ||
+	    event == NETEVENT_IPV4_MPATH_HASH_UPDATE)
 		xfrm_xdp_invalidate(ptr);
 
 	return NOTIFY_DONE;

@@ -90,7 +90,9 @@ xfrm_xdp_admit(struct xfrm_state *x, struct xfrm_xdp_esp *esp)
 
 	spin_lock(&x->lock);
 
-	if (unlikely(x->km.state != XFRM_STATE_VALID || x->encap))
+	/* an update may have brought an interface or a mark */
+	if (unlikely(x->km.state != XFRM_STATE_VALID || x->encap ||
+		     x->if_id || x->props.smark.m))
 		goto unlock;
 
 	if (unlikely(!xfrm_replay_ok(x, esp->esph->seq_no))) {

@@ -40,7 +40,8 @@ xfrm_xdp_lookup_flow(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	if (neigh_event_send(neigh, NULL))
 		goto out;
 	/* Nobody may have sent to it yet. */
-	if (!READ_ONCE(neigh->hh.hh_len) && neigh->dev->header_ops &&
+	if (!READ_ONCE(neigh->hh.hh_len) && neigh->tbl->family == AF_INET &&
+	    neigh->dev->header_ops &&
 	    neigh->dev->header_ops->cache)
 		neigh_hh_init(neigh);
 
@@ -98,7 +99,6 @@ xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 {
 	struct xfrm_xdp_origin origin;
 	struct dst_entry *dst, *route;
-	struct xfrm_xdp_flow *flow;
 	const struct xfrm_dst *xdst;
 
 	dst = READ_ONCE(old->dst);
@@ -139,14 +139,7 @@ xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 		dst_release(dst);
 		return ERR_PTR(-ESTALE);
 	}
-	flow = xfrm_xdp_lookup_flow(xnet, dst, &origin, true);
-	/* Its connections are the old one's, if that was not emptied before. */
-	smp_mb();
-	if (!IS_ERR(flow) && !READ_ONCE(old->dst)) {
-		xfrm_xdp_flow_put(flow);
-		return ERR_PTR(-ENXIO);
-	}
-	return flow;
+	return xfrm_xdp_lookup_flow(xnet, dst, &origin, true);
 }
 
 /**

@@ -255,7 +255,9 @@ static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
 		offer->origin.fwd.num = num;
 	}
 
-	dst_hold(dst);
+	/* It is not the skb's own if XFRM was not asked. */
+	if (!dst_hold_safe(dst))
+		return XFRM_XDP_NOPACKET;
 	offer->dst = dst;
 	set_bit(XFRM_XDP_OFFER_BOUND, &offer->flags);
 	return 0;
@@ -495,8 +497,10 @@ static enum xfrm_xdp_stat xfrm_xdp_learn_in(struct xfrm_xdp_offer *offer,
 	struct xfrm_xdp_flow *flow;
 	enum xfrm_xdp_stat why;
 
-	/* Nothing but this state on its way, and no tunnel device. */
-	if (offer->origin.sa || offer->origin.tuple.protocol != IPPROTO_ESP ||
+	/* Nothing but this state on its way, and no tunnel device. What is inside
+	 * goes on with the mark, which XDP could not give it.
+	 */
+	if (offer->origin.sa || skb->mark || offer->origin.tuple.protocol != IPPROTO_ESP ||
 	    offer->origin.tuple.ports != x->id.spi ||
 	    offer->origin.tuple.daddr != x->id.daddr.a4 ||
 	    skb->dev->ifindex != offer->origin.in_ifindex ||

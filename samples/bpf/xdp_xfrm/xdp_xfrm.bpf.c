@@ -19,6 +19,7 @@
 #include "xdp_xfrm_bpf.h"
 
 #define EPERM	1
+#define ENOENT	2
 #define ENXIO	6
 #define EXDEV	18
 #define ESTALE	116
@@ -159,10 +160,12 @@ static __always_inline int output_again(struct xdp_md *ctx,
 	return ret;
 }
 
-/* Does this errno say that the flow is of no use any more? */
+/* Does this errno say that the flow is of no use any more? The key has all that
+ * selects a flow, so one that is not the packet's got there by a race.
+ */
 static __always_inline bool is_stale(int err)
 {
-	return err == -ESTALE || err == -EPERM || err == -ENXIO ||
+	return err == -ENOENT || err == -ESTALE || err == -EPERM || err == -ENXIO ||
 	       err == -EXDEV;
 }
 

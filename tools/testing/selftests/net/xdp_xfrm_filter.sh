@@ -85,7 +85,7 @@ entry()
 # timeout_of PORT: seconds that its entry has to live
 timeout_of()
 {
-	g1 conntrack -L -p udp --orig-port-src "$1" 2>/dev/null | awk '{ print $3 }'
+	g1 conntrack -L -p udp --sport "$1" 2>/dev/null | awk '{ print $3 }'
 }
 
 gateway_up
@@ -184,18 +184,18 @@ sleep 2.2
 known_flow 4000
 expect 'seen both ways: learned, and no limit any more' good=3 delivered=3
 tracked=$(timeout_of 4000)
-g1 conntrack -U -p udp --orig-port-src 4000 --timeout 20 >/dev/null 2>&1
+g1 conntrack -U -p udp --sport 4000 --timeout 20 >/dev/null 2>&1
 send 3 sport=4000
 expect 'by XDP' XfrmXdpOutput=3 good=3
 ((tracked > 100 && $(timeout_of 4000) > 100)) ||
 	complaints+=("it lives $tracked s, then $(timeout_of 4000) s")
 result 'its entry lives on, as the stack would have it'
-g1 conntrack -U -p udp --orig-port-src 4000 --mark 5 >/dev/null 2>&1
+g1 conntrack -U -p udp --sport 4000 --mark 5 >/dev/null 2>&1
 send 3 sport=4000
 expect 'mark of the connection changed: judged again' XfrmXdpPassAuth=1 XfrmXdpLearned=1 good=3
 send 2 sport=4000 csum=1 size=1000
 expect 'a checksum that is right' XfrmXdpOutput=2
-g1 conntrack -D -p udp --orig-port-src 4000 >/dev/null 2>&1
+g1 conntrack -D -p udp --sport 4000 >/dev/null 2>&1
 send 3 sport=4000
 expect 'connection deleted: a new one, by the stack' XfrmXdpOutput=0 XfrmXdpPassAuth=1 esp=3
 
