@@ -8,10 +8,19 @@
 #include "tool.h"
 
 #define MAX_ROWS	128
+#define MAX_RULES	16
 
 struct stat_row {
 	char			name[64];
 	unsigned long long	value;
+};
+
+struct rule_row {
+	char			table[32];
+	char			chain[32];
+	unsigned long long	handle;
+	char			what[32];
+	unsigned long long	packets;
 };
 
 /* The counters by the start of their names; the first group takes the rest. */
@@ -62,6 +71,7 @@ static const struct {
 	{ "PassThrough",  "did not come through the flow's state" },
 	{ "PassReplay",	  "replayed, or older than the window" },
 	{ "PassSocket",	  "a raw socket wants ESP packets" },
+	{ "PassConntrack", "conntrack has to see it: opens, closes, wrong" },
 
 	{ "NoRecord",	  "the record was stale, misplaced or forged" },
 	{ "NoPacket",	  "options, fragments, or an ICMP redirect was due" },
@@ -69,6 +79,7 @@ static const struct {
 	{ "NoState",	  "a state, mode or algorithm that XDP does not do" },
 	{ "NoDevice",	  "a device that XDP cannot trust or send by" },
 	{ "NoFilter",	  "netfilter may judge each packet" },
+	{ "NoConntrack",  "no established connection, or one with NAT" },
 	{ "NoTc",	  "tc program, filter or shaping qdisc" },
 	{ "NoClear",	  "changed before the transformation, as by NAT" },
 	{ "NoWire",	  "the frame sent is not what XDP would make" },
@@ -112,7 +123,58 @@ static size_t read_rows(FILE *file, struct stat_row rows[MAX_ROWS])
 	return count;
 }
 
-static void print_json(const struct stat_row *rows, size_t count)
+/* The rules that keep flows slow; only root may read them. */
+static size_t read_rules(struct rule_row rules[MAX_RULES])
+{
+	FILE *file = fopen(RULES_FILE, "re");
+	size_t count = 0;
+
+	if (!file)
+		return 0;
+	while (count < MAX_RULES &&
+	       fscanf(file, "%31[^\t]\t%31[^\t]\t%llu\t%31[^\t]\t%llu\n",
+		      rules[count].table, rules[count].chain,
+		      &rules[count].handle, rules[count].what,
+		      &rules[count].packets) == 5)
+		count++;
+	fclose(file);
+	return count;
+}
+
+static void print_rules_json(const struct rule_row *rules, size_t count)
+{
+	size_t i;
+
+	printf(",\"rules\":[");
+	for (i = 0; i < count; i++) {
+		printf("%s{\"table\":", i ? "," : "");
+		print_json_string(rules[i].table);
+		printf(",\"chain\":");
+		print_json_string(rules[i].chain);
+		printf(",\"handle\":%llu,\"what\":", rules[i].handle);
+		print_json_string(rules[i].what);
+		printf(",\"packets\":%llu}", rules[i].packets);
+	}
+	putchar(']');
+}
+
+static void print_rules(const struct rule_row *rules, size_t count)
+{
+	size_t i;
+
+	if (count)
+		printf("rules that may judge packet by packet (nft -a list ruleset)\n");
+	for (i = 0; i < count; i++) {
+		printf("  %s %s", rules[i].table, rules[i].chain);
+		if (rules[i].handle)
+			printf(" handle %llu", rules[i].handle);
+		printf(": %s, %llu packets\n", rules[i].what,
+		       rules[i].packets);
+	}
+}
+
+static void print_json(const struct stat_row *rows, size_t count,
+		       const struct rule_row *rules, size_t num_rules)
 {
 	size_t i;
 
@@ -123,6 +185,7 @@ static void print_json(const struct stat_row *rows, size_t count)
 		print_json_string(rows[i].name);
 		printf(":%llu", rows[i].value);
 	}
+	print_rules_json(rules, num_rules);
 	puts("}");
 }
 
@@ -146,8 +209,9 @@ static void print_group(const struct stat_row *rows, size_t count,
 
 int cmd_stats(const struct options *opts, int argc, char **argv)
 {
+	struct rule_row rules[MAX_RULES];
 	struct stat_row rows[MAX_ROWS];
-	size_t count, i;
+	size_t count, num_rules, i;
 	FILE *file;
 
 	(void)argc;
@@ -159,12 +223,14 @@ int cmd_stats(const struct options *opts, int argc, char **argv)
 			    reason(errno));
 	count = read_rows(file, rows);
 	fclose(file);
+	num_rules = read_rules(rules);
 
 	if (opts->json) {
-		print_json(rows, count);
+		print_json(rows, count, rules, num_rules);
 		return 0;
 	}
 	for (i = 0; i < ARRAY_SIZE(stat_groups); i++)
 		print_group(rows, count, i, opts->all);
+	print_rules(rules, num_rules);
 	return 0;
 }

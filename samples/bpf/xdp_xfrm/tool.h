@@ -52,6 +52,7 @@ void print_json_string(const char *s);
 
 /* What the kernel counts, of the network namespace of the caller */
 #define STAT_FILE	"/proc/thread-self/net/xfrm_xdp_stat"
+#define RULES_FILE	"/proc/thread-self/net/xfrm_xdp_rules"
 
 /* probe.c */
 int probe_root(void);
