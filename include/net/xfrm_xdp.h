@@ -259,8 +259,12 @@ struct xfrm_xdp_fwd {
  *	encrypted; valid for an RCU section in which @dst is
  * @cipher: how to encrypt
  * @fl: what the stack asked XFRM for, for bpf_xdp_xfrm_lookup()
- * @if_id: the same
- * @tunnel: xfrm interface or VTI, or NULL; valid while the flow is authorised
+ * @if_id: the same; for XFRM_XDP_DECRYPT that of the state
+ * @tunnel: xfrm interface or VTI that it is sent to; for XFRM_XDP_DECRYPT the
+ *	xfrm interface that gets what was decrypted; or NULL. Valid while the flow
+ *	is authorised
+ * @gro: XFRM_XDP_DECRYPT: in the stack GRO would decrypt it
+ * @gro_can: the same: GRO of the device would do so, if its driver used it
  * @in_ifindex: index of the device that the stack receives on: @iif, or a VLAN
  *	device above it
  * @upper: packets pass devices that count them, see xfrm_xdp_upper.c
@@ -296,6 +300,8 @@ struct xfrm_xdp_flow {
 	struct nf_conntrack_flow	ct[2];
 
 	bool				upper;
+	bool				gro;
+	bool				gro_can;
 	int				in_ifindex;
 	struct net_device		*tunnel;
 	refcount_t			refcnt;
@@ -421,6 +427,8 @@ struct xfrm_xdp_ext {
 
 /* On while a struct xfrm_xdp_ops is registered in any netns. */
 DECLARE_STATIC_KEY_FALSE(xfrm_xdp_learning);
+bool __xfrm_xdp_restore(struct sk_buff *skb);
+void __xfrm_xdp_gro_receive(struct sk_buff *skb);
 void __xfrm_xdp_rcv(struct sk_buff *skb, struct net *net);
 void __xfrm_xdp_forward(struct sk_buff *skb);
 void __xfrm_xdp_clear(struct sk_buff *skb);
@@ -450,6 +458,33 @@ static inline bool xfrm_xdp_offered(const struct sk_buff *skb)
 	       skb_ext_exist(skb, SKB_EXT_XFRM_XDP);
 }
 
+static inline bool xfrm_xdp_recorded(const struct sk_buff *skb)
+{
+	return static_branch_unlikely(&xfrm_xdp_learning) &&
+	       skb_metadata_len(skb) == sizeof(struct xfrm_xdp_md);
+}
+
+/**
+ * xfrm_xdp_restore() - make of what XDP decrypted what xfrm_input() would have
+ * @skb: packet in __netif_receive_skb_core()
+ *
+ * Return: true if it is the packet of an xfrm interface now.
+ */
+static inline bool xfrm_xdp_restore(struct sk_buff *skb)
+{
+	return xfrm_xdp_recorded(skb) && __xfrm_xdp_restore(skb);
+}
+
+/**
+ * xfrm_xdp_gro_receive() - the same as xfrm_xdp_rcv() where GRO decrypts
+ * @skb: ESP packet that begins with its IP header, without a security path
+ */
+static inline void xfrm_xdp_gro_receive(struct sk_buff *skb)
+{
+	if (xfrm_xdp_recorded(skb))
+		__xfrm_xdp_gro_receive(skb);
+}
+
 /**
  * xfrm_xdp_rcv() - turn the record of a received packet into an offer
  * @skb: IP packet, header checked, in ip_rcv_core()
@@ -457,8 +492,7 @@ static inline bool xfrm_xdp_offered(const struct sk_buff *skb)
  */
 static inline void xfrm_xdp_rcv(struct sk_buff *skb, struct net *net)
 {
-	if (xfrm_xdp_is_learning() &&
-	    skb_metadata_len(skb) == sizeof(struct xfrm_xdp_md))
+	if (xfrm_xdp_recorded(skb))
 		__xfrm_xdp_rcv(skb, net);
 }
 
@@ -585,6 +619,12 @@ static inline bool xfrm_xdp_offered(const struct sk_buff *skb)
 	return false;
 }
 
+static inline bool xfrm_xdp_restore(struct sk_buff *skb)
+{
+	return false;
+}
+
+static inline void xfrm_xdp_gro_receive(struct sk_buff *skb) { }
 static inline void xfrm_xdp_rcv(struct sk_buff *skb, struct net *net) { }
 static inline void xfrm_xdp_forward(struct sk_buff *skb) { }
 static inline struct xfrm_xdp_offer *

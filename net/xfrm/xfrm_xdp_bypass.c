@@ -34,6 +34,13 @@ static bool xfrm_xdp_in_ok(const struct net_device *dev)
 	return !rcu_access_pointer(dev->rx_handler) && !netif_is_l3_slave(dev);
 }
 
+/* A VLAN device, or the xfrm interface that got what was decrypted. */
+static bool xfrm_xdp_upper_ok(const struct net_device *upper,
+			      const struct xfrm_xdp_origin *origin)
+{
+	return origin->sa ? xfrm_xdp_is_tunnel(upper) : xfrm_xdp_vlan_ok(upper);
+}
+
 /* Is a frame that XDP sends on @dev what the stack would have put there? A bond
  * or bridge would choose once more: nothing may be below it.
  */
@@ -137,7 +144,7 @@ enum xfrm_xdp_stat xfrm_xdp_device_check(const struct net *net,
 		return XFRM_XDP_NODEVICE;
 
 	upper = dev_get_by_index_rcu((struct net *)net, origin->in_ifindex);
-	if (!upper || (upper != in && (!xfrm_xdp_vlan_ok(upper) ||
+	if (!upper || (upper != in && (!xfrm_xdp_upper_ok(upper, origin) ||
 				       !xfrm_xdp_in_ok(upper) ||
 				       rcu_access_pointer(upper->xdp_prog))))
 		return XFRM_XDP_NODEVICE;
@@ -207,7 +214,8 @@ bool xfrm_xdp_socket_listens(struct net *net)
 /**
  * xfrm_xdp_input_check() - may ESP packets to the gateway be decrypted by XDP?
  * @net: netns
- * @origin: the first packet: devices that it came in on
+ * @origin: the first packet: devices that it came in on, and the xfrm interface
+ *	that got what was inside
  *
  * Under RCU.
  *
@@ -216,10 +224,16 @@ bool xfrm_xdp_socket_listens(struct net *net)
 enum xfrm_xdp_stat xfrm_xdp_input_check(const struct net *net,
 					const struct xfrm_xdp_origin *origin)
 {
-	const struct net_device *in;
+	const struct net_device *in, *tunnel;
 
 	in = dev_get_by_index_rcu((struct net *)net, origin->iif);
 	if (!in || !xfrm_xdp_rx_ok(in) || !xfrm_xdp_in_ok(in))
+		return XFRM_XDP_NODEVICE;
+
+	/* XDP at the interface would see what is forwarded here. */
+	tunnel = dev_get_by_index_rcu((struct net *)net,
+				      origin->tunnel_ifindex);
+	if (tunnel && rcu_access_pointer(tunnel->xdp_prog))
 		return XFRM_XDP_NODEVICE;
 
 	return xfrm_xdp_no_ingress(in) ? 0 : XFRM_XDP_NOTC;

@@ -186,12 +186,11 @@ static void xfrm_xdp_rewrite_init(struct xfrm_xdp_flow *flow,
 }
 
 /* Is @x a state that XDP can decrypt with, and the only one of its SPI? With a
- * mark there may be two, and with an interface id the packet is the
- * interface's.
+ * mark there may be two.
  */
 static bool xfrm_xdp_state_in_ok(const struct xfrm_state *x)
 {
-	return xfrm_xdp_state_ok(x) && !x->mark.m && !x->if_id;
+	return xfrm_xdp_state_ok(x) && !x->mark.m;
 }
 
 static void xfrm_xdp_flow_init(struct xfrm_xdp_flow *flow,
@@ -260,6 +259,17 @@ static bool xfrm_xdp_flow_type(struct xfrm_xdp_flow *flow, struct xfrm_state *x)
 	return flow->type && !flow->type->init_flow(flow, x);
 }
 
+static bool xfrm_xdp_flow_tunnel(struct xfrm_xdp_flow *flow,
+				 const struct xfrm_xdp_origin *origin)
+{
+	if (!origin->tunnel_ifindex)
+		return true;
+
+	flow->tunnel = dev_get_by_index_rcu(flow->xnet->net,
+					    origin->tunnel_ifindex);
+	return flow->tunnel;
+}
+
 /* Take the devices that a packet passes, from the first packet. Their pointers
  * are good for as long as the flow is authorised.
  */
@@ -271,16 +281,12 @@ static bool xfrm_xdp_flow_devices(struct xfrm_xdp_flow *flow,
 	flow->ifindex = flow->dev->ifindex;
 	flow->h_proto = htons(origin->tuple.vlan_tci ? ETH_P_8021Q : ETH_P_IP);
 
-	if (flow->dev == dev ? origin->vlan_tci :
+	if (flow->dev == dev ? !!origin->vlan_tci :
 			       !xfrm_xdp_vlan_is(dev, origin->vlan_tci))
 		return false;
 
-	if (origin->tunnel_ifindex) {
-		flow->tunnel = dev_get_by_index_rcu(flow->xnet->net,
-						    origin->tunnel_ifindex);
-		if (!flow->tunnel)
-			return false;
-	}
+	if (!xfrm_xdp_flow_tunnel(flow, origin))
+		return false;
 
 	flow->upper = flow->tunnel || origin->tuple.vlan_tci ||
 		      origin->vlan_tci;
@@ -382,11 +388,13 @@ xfrm_xdp_flow_create_in(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 			const struct xfrm_xdp_origin *origin,
 			enum xfrm_xdp_stat *why)
 {
+	const struct net_device *in;
 	struct xfrm_xdp_flow *flow;
 
 	/* A VLAN device would count the packet that goes up. */
 	*why = XFRM_XDP_NODEVICE;
-	if (origin->tuple.vlan_tci)
+	in = dev_get_by_index_rcu(xnet->net, origin->iif);
+	if (!in || origin->tuple.vlan_tci)
 		return NULL;
 
 	*why = XFRM_XDP_NOSTATE;
@@ -402,6 +410,9 @@ xfrm_xdp_flow_create_in(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	xfrm_xdp_flow_init(flow, xnet, dst, origin);
 	flow->kind = XFRM_XDP_DECRYPT;
 	flow->h_proto = htons(ETH_P_IP);
+	flow->if_id = origin->sa->if_id;
+	flow->gro = origin->gro;
+	flow->gro_can = xfrm_xdp_gro_can(in);
 
 	*why = XFRM_XDP_NOSTATE;
 	if (!xfrm_xdp_flow_type(flow, origin->sa) ||
@@ -409,7 +420,8 @@ xfrm_xdp_flow_create_in(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 		goto free;
 
 	*why = XFRM_XDP_NODEVICE;
-	if (xfrm_xdp_flow_link(flow, origin))
+	if (xfrm_xdp_flow_tunnel(flow, origin) &&
+	    xfrm_xdp_flow_link(flow, origin))
 		return flow;
 free:
 	xfrm_xdp_flow_free(flow);
@@ -485,6 +497,11 @@ static int xfrm_xdp_netdev_event(struct notifier_block *nb, unsigned long event,
 				      xfrm_xdp_flow_at_home, dev);
 		/* Flows over VLAN and tunnel devices know more than one. */
 		if (xfrm_xdp_dev_stacked(dev))
+			xfrm_xdp_invalidate(dev_net(dev));
+		break;
+	case NETDEV_DOWN:
+		/* The state's packets are those of the device below it now. */
+		if (xfrm_xdp_is_tunnel(dev))
 			xfrm_xdp_invalidate(dev_net(dev));
 		break;
 	case NETDEV_UP:

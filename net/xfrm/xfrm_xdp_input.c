@@ -33,6 +33,17 @@ struct xfrm_xdp_esp {
 	u32			clear_len;
 };
 
+/* Would what is decrypted go another way in the stack by now? No event tells of
+ * esp4_offload, nor of XDP at the xfrm interface.
+ */
+static __always_inline bool xfrm_xdp_moved(const struct xfrm_xdp_flow *flow,
+					   const struct net_device *in)
+{
+	return unlikely(xfrm_xdp_gro_can(in) != flow->gro_can) ||
+	       (unlikely(flow->tunnel) &&
+		rcu_access_pointer(flow->tunnel->xdp_prog));
+}
+
 /* May this packet take the flow? Touches nothing. */
 static __always_inline enum xfrm_xdp_stat
 xfrm_xdp_check_in(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
@@ -58,6 +69,9 @@ xfrm_xdp_check_in(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
 	if (unlikely(xfrm_xdp_through(xdp)))
 		return XFRM_XDP_PASSTHROUGH;
 
+	if (unlikely(xfrm_xdp_moved(flow, xdp->rxq->dev)))
+		return XFRM_XDP_PASSDEVICE;
+
 	if (unlikely(!dst_check(dst, 0)))
 		return XFRM_XDP_PASSDST;
 
@@ -77,6 +91,12 @@ xfrm_xdp_check_in(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
 
 	esp->esph = (struct ip_esp_hdr *)(esp->iph + 1);
 	esp->len = ntohs(esp->iph->tot_len) - sizeof(*esp->iph);
+
+	/* GRO takes padding of the link layer for ciphertext. */
+	if (unlikely(flow->gro) &&
+	    (void *)esp->esph + esp->len != xdp->data_end)
+		return XFRM_XDP_PASSHEADER;
+
 	return 0;
 }
 
@@ -84,15 +104,16 @@ xfrm_xdp_check_in(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
  * refuse, nothing is changed.
  */
 static __always_inline enum xfrm_xdp_stat
-xfrm_xdp_admit(struct xfrm_state *x, struct xfrm_xdp_esp *esp)
+xfrm_xdp_admit(const struct xfrm_xdp_flow *flow, struct xfrm_state *x,
+	       struct xfrm_xdp_esp *esp)
 {
 	enum xfrm_xdp_stat why = XFRM_XDP_PASSSTATE;
 
 	spin_lock(&x->lock);
 
-	/* an update may have brought an interface or a mark */
+	/* an update may have brought another interface, or a mark */
 	if (unlikely(x->km.state != XFRM_STATE_VALID || x->encap ||
-		     x->if_id || x->props.smark.m))
+		     x->if_id != flow->if_id || x->props.smark.m))
 		goto unlock;
 
 	if (unlikely(!xfrm_replay_ok(x, esp->esph->seq_no))) {
@@ -288,7 +309,8 @@ static __always_inline void xfrm_xdp_decapsulate(struct xdp_buff *xdp,
  * * -EPERM: rules, devices or its connection have changed since the flow was
  *   learned, or nobody takes flows any more
  * * -ESTALE: the route of the packet to the gateway has changed
- * * -EXDEV: not the flow's receiving device
+ * * -EXDEV: not the flow's receiving device, GRO decrypts there now or does not
+ *   any more, or the xfrm interface has an XDP program
  * * -EOPNOTSUPP: several buffers, a VLAN tag that is not in the frame, or a
  *   device without metadata
  * * -EADDRNOTAVAIL: not the flow's destination MAC
@@ -323,7 +345,7 @@ int xfrm_xdp_input(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 	if (unlikely(why))
 		return xfrm_xdp_pass(flow, xdp, why);
 
-	why = xfrm_xdp_admit(x, &esp);
+	why = xfrm_xdp_admit(flow, x, &esp);
 	if (unlikely(why))
 		return xfrm_xdp_pass(flow, xdp, why);
 
@@ -340,8 +362,11 @@ int xfrm_xdp_input(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 
 	/* From here on the packet is changed, and will not be passed. */
 	net = flow->xnet->net;
-	xfrm_xdp_mib_in(net, esp.iph->tos, xdp->data_end - (void *)esp.iph);
-	__IP_INC_STATS(net, IPSTATS_MIB_INDELIVERS);
+	if (likely(!flow->gro)) {
+		xfrm_xdp_mib_in(net, esp.iph->tos,
+				xdp->data_end - (void *)esp.iph);
+		__IP_INC_STATS(net, IPSTATS_MIB_INDELIVERS);
+	}
 	if (unlikely(flow->judged))
 		xfrm_xdp_track(&flow->ct[0], esp.iph, true);
 
@@ -354,11 +379,18 @@ int xfrm_xdp_input(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 		goto drop;
 	}
 
+	/* as xfrmi_rcv_cb() */
+	if (unlikely(flow->tunnel))
+		dev_sw_netstats_rx_add(flow->tunnel, esp.clear_len);
 	xfrm_xdp_decapsulate(xdp, x, &esp, proto);
 	xfrm_xdp_count(flow->xnet, XFRM_XDP_INPUT);
 	return 1;
 
 drop:
+	if (unlikely(flow->tunnel)) {
+		DEV_STATS_INC(flow->tunnel, rx_errors);
+		DEV_STATS_INC(flow->tunnel, rx_dropped);
+	}
 	xfrm_xdp_count(flow->xnet, XFRM_XDP_INPUTERROR);
 	xfrm_xdp_consume(xdp);
 	return 0;

@@ -12,6 +12,7 @@
 #include <net/inet_ecn.h>
 #include <net/ip.h>
 #include <net/net_namespace.h>
+#include <net/protocol.h>
 #include <net/tcp.h>
 #include <net/xfrm.h>
 #include <net/xfrm_xdp.h>
@@ -90,12 +91,22 @@ static inline bool xfrm_xdp_can_send(const struct net_device *dev,
 	       rcu_access_pointer(in->xdp_prog);
 }
 
+/* Would GRO decrypt ESP packets of @dev, if its driver used GRO? */
+static inline bool xfrm_xdp_gro_can(const struct net_device *dev)
+{
+	return unlikely(rcu_access_pointer(inet_offloads[IPPROTO_ESP])) &&
+	       dev->features & NETIF_F_GRO &&
+	       !rcu_access_pointer(dev->xdp_prog);
+}
+
 /**
  * struct xfrm_xdp_origin - what a flow inherits from its first packet
  * @tuple: selector
  * @iif: index of the receiving device
  * @in_ifindex: index of the device that the stack received it on
- * @tunnel_ifindex: index of the tunnel device it was routed to, or 0
+ * @tunnel_ifindex: index of the tunnel device it was routed to; of an ESP packet
+ *	the xfrm interface that got what was inside; or 0
+ * @gro: GRO decrypted it
  * @genid: generation in which the packet was authorised
  * @dmac: destination MAC
  * @vlan_tci: tag it was sent with, or 0
@@ -112,6 +123,7 @@ struct xfrm_xdp_origin {
 	int			iif;
 	int			in_ifindex;
 	int			tunnel_ifindex;
+	bool			gro;
 	u32			genid;
 	u8			dmac[ETH_ALEN];
 	__be16			vlan_tci;
@@ -300,8 +312,8 @@ bool xfrm_xdp_record_take(struct sk_buff *skb, struct xfrm_xdp_md *md);
 bool xfrm_xdp_record_ok(const struct xfrm_xdp_net *xnet,
 			const struct xfrm_xdp_md *md, struct sk_buff *skb,
 			struct xfrm_xdp_tuple *tuple);
-struct xfrm_state *xfrm_xdp_record_restore(const struct xfrm_xdp_md *md,
-					   struct sk_buff *skb);
+bool xfrm_xdp_record_path(const struct xfrm_xdp_md *md,
+			  const struct sk_buff *skb, struct xfrm_state **sa);
 
 /**
  * xfrm_xdp_request_room() - can a cipher work in the memory of a packet?

@@ -20,6 +20,7 @@
 #include "xfrm_xdp_internal.h"
 
 enum {
+	XFRM_XDP_OFFER_GRO,		/* made in GRO */
 	XFRM_XDP_OFFER_BOUND,		/* to a dst, in ip_forward() */
 	XFRM_XDP_OFFER_TUNNEL,		/* to another one, by a tunnel device */
 	XFRM_XDP_OFFER_CLEAR,		/* unchanged, in xfrm_output() */
@@ -127,24 +128,16 @@ void __xfrm_xdp_rcv(struct sk_buff *skb, struct net *net)
 	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(net);
 	struct xfrm_xdp_tuple tuple;
 	struct xfrm_xdp_offer *offer;
-	struct xfrm_state *sa = NULL;
 	struct xfrm_xdp_ext *ext;
 	struct xfrm_xdp_md md;
+	struct xfrm_state *sa;
 
 	if (!xfrm_xdp_record_take(skb, &md))
 		return;
 
-	if (!xfrm_xdp_record_ok(xnet, &md, skb, &tuple)) {
-		xfrm_xdp_count(xnet, XFRM_XDP_NORECORD);
-		return;
-	}
-
-	if (md.spi) {
-		sa = xfrm_xdp_record_restore(&md, skb);
-		if (md.held && sa)
-			return;
-	}
-	if (!rcu_access_pointer(xnet->ops) || (md.spi && !sa)) {
+	if (md.held || !xfrm_xdp_record_path(&md, skb, &sa) ||
+	    !xfrm_xdp_record_ok(xnet, &md, skb, &tuple) ||
+	    !rcu_access_pointer(xnet->ops)) {
 		xfrm_xdp_count(xnet, XFRM_XDP_NORECORD);
 		return;
 	}
@@ -178,18 +171,34 @@ free:
 no_memory:
 	xfrm_xdp_count(xnet, XFRM_XDP_NOMEMORY);
 }
-EXPORT_SYMBOL_GPL(__xfrm_xdp_rcv);
+
+/* ESP inside ESP gets its security path here: GRO is before all others. */
+void __xfrm_xdp_gro_receive(struct sk_buff *skb)
+{
+	__xfrm_xdp_restore(skb);
+	if (secpath_exists(skb)) {
+		skb_metadata_clear(skb);
+		return;
+	}
+
+	/* GRO takes what ip_rcv_core() would not. */
+	if (skb->pkt_type != PACKET_HOST || skb_network_offset(skb))
+		return;
+
+	__xfrm_xdp_rcv(skb, dev_net(skb->dev));
+	if (skb_ext_exist(skb, SKB_EXT_XFRM_XDP))
+		set_bit(XFRM_XDP_OFFER_GRO, &xfrm_xdp_offer(skb)->flags);
+}
+EXPORT_SYMBOL_GPL(__xfrm_xdp_gro_receive);
 
 /* Did the packet come the way that its record says, and no other? */
 static bool xfrm_xdp_came_through(const struct xfrm_xdp_offer *offer,
-				  struct sk_buff *skb)
+				  const struct sk_buff *skb)
 {
-	const struct sec_path *sp = skb_sec_path(skb);
+	struct xfrm_state *sa;
 
-	if (!offer->origin.sa)
-		return !sp;
-
-	return sp && sp->len == 1 && sp->xvec[0] == offer->origin.sa;
+	return xfrm_xdp_record_path(&offer->md, skb, &sa) &&
+	       sa == offer->origin.sa;
 }
 
 /* A route in clear is only one for what was decrypted. A queue bundle has no
@@ -487,25 +496,68 @@ static enum xfrm_xdp_stat xfrm_xdp_learn(struct xfrm_xdp_offer *offer)
 	return xfrm_xdp_hand_over(ops, offer, flow);
 }
 
+/* Did an ESP packet come to the gateway itself, and by this state only? GRO
+ * decrypts without asking for a route. And was what is inside given to nobody but
+ * the device, or the xfrm interface of the state? It would keep a mark, which XDP
+ * could not give it.
+ */
+static bool xfrm_xdp_came_in(struct xfrm_xdp_offer *offer, struct sk_buff *skb,
+			     struct xfrm_state *x)
+{
+	const struct xfrm_xdp_tuple *tuple = &offer->origin.tuple;
+	const struct xfrm_offload *xo = xfrm_offload(skb);
+	const struct sec_path *sp = skb_sec_path(skb);
+	struct net *net = offer->xnet->net;
+	const struct net_device *dev;
+
+	if (!net_eq(dev_net(skb->dev), net) || !sp || sp->len != 1 ||
+	    offer->origin.sa || skb->mark || tuple->protocol != IPPROTO_ESP ||
+	    tuple->ports != x->id.spi || tuple->daddr != x->id.daddr.a4 ||
+	    skb->pkt_type != PACKET_HOST)
+		return false;
+
+	offer->origin.gro = xo && xo->flags & XFRM_GRO;
+	if (offer->origin.gro != test_bit(XFRM_XDP_OFFER_GRO, &offer->flags))
+		return false;
+
+	dev = xfrm_input_dev(net, x);
+	if (!dev)
+		return skb->dev->ifindex == offer->origin.in_ifindex;
+
+	offer->origin.tunnel_ifindex = dev->ifindex;
+	return skb->dev == dev;
+}
+
+/* The route of the outer packet, held; GRO has none, and an xfrm interface left
+ * none.
+ */
+static struct dst_entry *xfrm_xdp_route_in(const struct xfrm_xdp_offer *offer,
+					   const struct sk_buff *skb)
+{
+	struct flowi4 fl4 = { .daddr = offer->origin.tuple.daddr };
+	struct dst_entry *dst = skb_dst(skb);
+	struct rtable *rt;
+
+	if (dst) {
+		dst_hold(dst);
+		return dst;
+	}
+
+	rt = ip_route_output_key(offer->xnet->net, &fl4);
+	return IS_ERR(rt) ? NULL : &rt->dst;
+}
+
 /* The stack took an ESP packet through its firewall, and it was authentic. */
 static enum xfrm_xdp_stat xfrm_xdp_learn_in(struct xfrm_xdp_offer *offer,
-					    const struct sk_buff *skb,
+					    struct sk_buff *skb,
 					    struct xfrm_state *x)
 {
-	struct dst_entry *dst = skb_dst(skb);
 	const struct xfrm_xdp_ops *ops;
 	struct xfrm_xdp_flow *flow;
 	enum xfrm_xdp_stat why;
+	struct dst_entry *dst;
 
-	/* Nothing but this state on its way, and no tunnel device. What is inside
-	 * goes on with the mark, which XDP could not give it.
-	 */
-	if (offer->origin.sa || skb->mark || offer->origin.tuple.protocol != IPPROTO_ESP ||
-	    offer->origin.tuple.ports != x->id.spi ||
-	    offer->origin.tuple.daddr != x->id.daddr.a4 ||
-	    skb->dev->ifindex != offer->origin.in_ifindex ||
-	    skb->pkt_type != PACKET_HOST || skb_sec_path(skb)->len != 1 ||
-	    !dst || dst_rtable(dst)->rt_type != RTN_LOCAL ||
+	if (!xfrm_xdp_came_in(offer, skb, x) ||
 	    test_and_set_bit(XFRM_XDP_OFFER_TAKEN, &offer->flags))
 		return XFRM_XDP_NOPACKET;
 
@@ -519,9 +571,19 @@ static enum xfrm_xdp_stat xfrm_xdp_learn_in(struct xfrm_xdp_offer *offer,
 	if (why)
 		return why;
 
-	xfrm_state_hold(x);
-	offer->origin.sa = x;
-	flow = xfrm_xdp_flow_create_in(offer->xnet, dst, &offer->origin, &why);
+	dst = xfrm_xdp_route_in(offer, skb);
+	if (!dst)
+		return XFRM_XDP_NOPACKET;
+
+	why = XFRM_XDP_NOPACKET;
+	flow = NULL;
+	if (dst_rtable(dst)->rt_type == RTN_LOCAL) {
+		xfrm_state_hold(x);
+		offer->origin.sa = x;
+		flow = xfrm_xdp_flow_create_in(offer->xnet, dst, &offer->origin,
+					       &why);
+	}
+	dst_release(dst);
 	return flow ? xfrm_xdp_hand_over(ops, offer, flow) : why;
 }
 

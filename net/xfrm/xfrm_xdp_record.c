@@ -55,13 +55,14 @@ bool xfrm_xdp_record_take(struct sk_buff *skb, struct xfrm_xdp_md *md)
 }
 
 /* Did the stack receive the packet on the device of the record, or on that of
- * its VLAN?
+ * its VLAN? What was decrypted may be at an xfrm interface by now.
  */
 static bool xfrm_xdp_same_device(const struct xfrm_xdp_md *md,
-				 struct net_device *dev)
+				 struct net_device *dev, bool restored)
 {
 	if (!md->vlan_tci)
-		return md->ifindex == dev->ifindex;
+		return md->ifindex == dev->ifindex ||
+		       (restored && xfrm_xdp_is_tunnel(dev));
 
 	return xfrm_xdp_vlan_is(dev, md->vlan_tci) &&
 	       md->ifindex == xfrm_xdp_real_dev(dev)->ifindex;
@@ -96,47 +97,101 @@ bool xfrm_xdp_record_ok(const struct xfrm_xdp_net *xnet,
 			const struct xfrm_xdp_md *md, struct sk_buff *skb,
 			struct xfrm_xdp_tuple *tuple)
 {
-	return !secpath_exists(skb) && xfrm_xdp_same_device(md, skb->dev) &&
+	return xfrm_xdp_same_device(md, skb->dev, secpath_exists(skb)) &&
 	       xfrm_xdp_record_tuple(md, skb, tuple) &&
 	       md->mac == xfrm_xdp_md_mac(xnet, md, tuple);
 }
 
 /**
- * xfrm_xdp_record_restore() - make a packet what xfrm_input() would have made
- * @md: its record, authentic, with a state
- * @skb: packet that was decrypted in XDP
+ * xfrm_xdp_record_path() - did a packet come the way that its record says?
+ * @md: record
+ * @skb: packet
+ * @sa: set to the state of its security path, or NULL if it came in clear
  *
- * What the device said about the frame was about its ciphertext. Without the
- * security path policies see clear text, and refuse it where they ask for more.
- *
- * Return: the state, held by the security path; NULL if it has gone meanwhile
- * or there is no memory.
+ * Return: true if so, and no other way.
  */
-struct xfrm_state *xfrm_xdp_record_restore(const struct xfrm_xdp_md *md,
-					   struct sk_buff *skb)
+bool xfrm_xdp_record_path(const struct xfrm_xdp_md *md,
+			  const struct sk_buff *skb, struct xfrm_state **sa)
 {
-	xfrm_address_t daddr = { .a4 = md->daddr };
-	struct net *net = dev_net(skb->dev);
-	struct xfrm_state *x;
-	struct sec_path *sp;
+	const struct sec_path *sp = skb_sec_path(skb);
 
+	*sa = NULL;
+	if (!md->spi)
+		return !sp;
+
+	if (!sp || sp->len != 1 || sp->xvec[0]->id.spi != md->spi ||
+	    sp->xvec[0]->id.daddr.a4 != md->daddr)
+		return false;
+
+	*sa = sp->xvec[0];
+	return true;
+}
+
+/* What the device said about the frame was about its ciphertext. Without the
+ * security path policies see clear text, and refuse it where they ask for more.
+ */
+static bool xfrm_xdp_decrypted_by(struct sk_buff *skb, struct xfrm_state *x)
+{
+	struct sec_path *sp = secpath_set(skb);
+
+	if (!sp) {
+		xfrm_state_put(x);
+		return false;
+	}
+
+	sp->xvec[sp->len++] = x;
 	skb_clear_hash(skb);
 	/* GRO has looked at what it merged itself. */
 	if (skb->ip_summed != CHECKSUM_PARTIAL)
 		skb->ip_summed = CHECKSUM_NONE;
+	return true;
+}
+
+/* @md is authentic: make the packet what xfrm_input() would have made of it. */
+static bool xfrm_xdp_record_restore(const struct xfrm_xdp_md *md,
+				    struct sk_buff *skb)
+{
+	xfrm_address_t daddr = { .a4 = md->daddr };
+	struct net *net = dev_net(skb->dev);
+	struct net_device *dev;
+	struct xfrm_state *x;
 
 	x = xfrm_state_lookup(net, 0, &daddr, md->spi, IPPROTO_ESP, AF_INET);
-	if (!x)
-		return NULL;
+	if (!x || !xfrm_xdp_decrypted_by(skb, x))
+		return false;
 
-	sp = secpath_set(skb);
-	if (!sp) {
-		xfrm_state_put(x);
-		return NULL;
+	/* as xfrmi_rcv_cb(), which counted it already */
+	dev = x->if_id ? xfrm_input_dev(net, x) : NULL;
+	if (dev)
+		skb->dev = dev;
+	return true;
+}
+
+/* Packets go up with their security path before anybody asks for it: taps, tc,
+ * GRO that decrypts once more. The record stays for ip_rcv_core(), if the packet
+ * is to be offered. Under RCU, BH off.
+ */
+bool __xfrm_xdp_restore(struct sk_buff *skb)
+{
+	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(dev_net(skb->dev));
+	const struct net_device *dev = skb->dev;
+	struct xfrm_xdp_tuple tuple;
+	struct xfrm_xdp_md md;
+
+	memcpy(&md, skb_metadata_end(skb) - sizeof(md), sizeof(md));
+	if (md.magic != XFRM_XDP_MD_MAGIC || !md.spi || secpath_exists(skb))
+		return false;
+
+	if (xfrm_xdp_record_ok(xnet, &md, skb, &tuple) &&
+	    xfrm_xdp_record_restore(&md, skb)) {
+		if (md.held)
+			skb_metadata_clear(skb);
+		return skb->dev != dev;
 	}
 
-	sp->xvec[sp->len++] = x;
-	return x;
+	skb_metadata_clear(skb);
+	xfrm_xdp_count(xnet, XFRM_XDP_NORECORD);
+	return false;
 }
 
 static int __init xfrm_xdp_record_init(void)

@@ -11,6 +11,7 @@
 #include <net/dsfield.h>
 #include <net/inet_ecn.h>
 #include <net/ip.h>
+#include <net/protocol.h>
 #include <net/route.h>
 
 #include "xfrm_xdp_test.h"
@@ -602,18 +603,77 @@ static void test_in_pass_flow(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_input(in), 1);
 }
 
+static u64 test_received(const struct test_in *in)
+{
+	return snmp_fold_field64(in->gw->net->mib.ip_statistics,
+				 IPSTATS_MIB_INPKTS,
+				 offsetof(struct ipstats_mib, syncp));
+}
+
+/* Where GRO decrypts, the outer packet is counted by nobody. */
+static void test_in_gro(struct kunit *test)
+{
+	static const struct net_offload offload = {};
+	struct test_in *in = test_in(test);
+	u64 received;
+
+	test_good(in);
+	received = test_received(in);
+	KUNIT_EXPECT_EQ(test, test_input(in), 1);
+	KUNIT_EXPECT_EQ(test, test_received(in), received + 1);
+
+	KUNIT_ASSERT_EQ(test, inet_add_offload(&offload, IPPROTO_ESP), 0);
+	test_good(in);
+	test_expect_untouched(in, -EXDEV, XFRM_XDP_PASSDEVICE);
+	test_in_again(in);
+	in->flow->gro = true;
+	received = test_received(in);
+	KUNIT_EXPECT_EQ(test, test_input(in), 1);
+	KUNIT_EXPECT_EQ(test, test_received(in), received);
+	/* it would take padding for ciphertext */
+	test_good(in);
+	in->gw->xdp.data_end++;
+	test_expect_untouched(in, -EPROTO, XFRM_XDP_PASSHEADER);
+	in->gw->xdp.data_end--;
+	in->flow->gro_can = false;
+	test_expect_untouched(in, -EXDEV, XFRM_XDP_PASSDEVICE);
+	KUNIT_EXPECT_EQ(test, inet_del_offload(&offload, IPPROTO_ESP), 0);
+	KUNIT_EXPECT_EQ(test, test_input(in), 1);
+}
+
+/* An xfrm interface counts what it gets, and what its state refused. */
+static void test_in_interface(struct kunit *test)
+{
+	struct test_in *in = test_in(test);
+	struct net_device *dev = in->gw->lan;
+	struct pcpu_sw_netstats __percpu *stats;
+
+	stats = netdev_alloc_pcpu_stats(struct pcpu_sw_netstats);
+	KUNIT_ASSERT_NOT_NULL(test, stats);
+	dev->tstats = stats;
+	in->flow->tunnel = dev;
+	test_decrypts(in, 100);
+	test_decrypts(in, 200);
+	test_esp_frame(in, 60);
+	((u8 *)in->gw->xdp.data_end)[-1] ^= 1;
+	test_expect_dropped(in, LINUX_MIB_XFRMINSTATEPROTOERROR, false);
+
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&dev->stats.__rx_errors), 1);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&dev->stats.__rx_dropped), 1);
+	in->flow->tunnel = NULL;
+	dev->tstats = NULL;
+	free_percpu(stats);
+}
+
 /* States that XDP can't decrypt with as the stack would. */
 static void test_in_refuses(struct kunit *test)
 {
 	struct test_in *in = test_in(test);
 	enum xfrm_xdp_stat why = 0;
 
-	in->x->if_id = 1;
-	KUNIT_EXPECT_NULL(test, test_in_flow(in, &why));
-	KUNIT_EXPECT_EQ(test, why, XFRM_XDP_NOSTATE);
-	in->x->if_id = 0;
 	in->x->mark.m = 1;
 	KUNIT_EXPECT_NULL(test, test_in_flow(in, &why));
+	KUNIT_EXPECT_EQ(test, why, XFRM_XDP_NOSTATE);
 	in->x->mark.m = 0;
 	in->x->props.mode = XFRM_MODE_TRANSPORT;
 	KUNIT_EXPECT_NULL(test, test_in_flow(in, &why));
@@ -671,6 +731,8 @@ static struct kunit_case xfrm_xdp_input_cases[] = {
 	KUNIT_CASE(test_in_pass_frame),
 	KUNIT_CASE(test_in_pass_state),
 	KUNIT_CASE(test_in_pass_flow),
+	KUNIT_CASE(test_in_gro),
+	KUNIT_CASE(test_in_interface),
 	KUNIT_CASE(test_in_refuses),
 	KUNIT_CASE(test_in_through),
 	{}

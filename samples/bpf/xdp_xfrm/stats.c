@@ -53,7 +53,7 @@ static const struct {
 	{ "PassKind",	  "a flow for the other direction" },
 	{ "PassDead",	  "the flow's device or namespace has gone" },
 	{ "PassAuth",	  "rules, queues or devices changed: learned anew" },
-	{ "PassDevice",	  "came by another device than the flow's" },
+	{ "PassDevice",	  "came by another device than the flow's, or GRO decrypts there" },
 	{ "PassBuffer",	  "several buffers, GSO, or a stripped VLAN tag" },
 	{ "PassMac",	  "sent to another MAC than the flow's" },
 	{ "PassHeader",	  "not IPv4, with options, a fragment, or too short" },

@@ -11,7 +11,8 @@ Reads one command a line from standard input:
   send N [NAME=VALUE]    N datagrams from B to A. sport, tos, size, ttl, df; src, dst: of
                          the inner packet; outer_src, outer_dst, outer_tos, dmac, spi;
                          clear=1: without ESP; tfc: bytes of TFC padding; by=stack: by
-                         G2's stack, from a socket of B; v6=1: IPv6 inside
+                         G2's stack, from a socket of B; v6=1: IPv6 inside; tcp=1: segments
+                         of one TCP stream; wait: seconds, before it is looked what came
   case NAME              one of the lists below (their docstrings say what it is)
   cases                  their names
   note NAME              keep what came of the packets since the last note
@@ -19,7 +20,7 @@ Reads one command a line from standard input:
   quit
 
 Answers with lines of complaints that start with "# ", then one line of NAME=VALUE:
-differences of G1's counters, and
+differences of G1's counters, those of its xfrm interface as xfrm_packets and so on, and
   arrived                frames that A received from B
   good                   of these, one hop older than sent, with right MACs and checksums
   bad                    number of complaints
@@ -82,6 +83,17 @@ def snmp(file):
     return counters
 
 
+def xfrm_interface(file):
+    """What the xfrm interface has received."""
+    file.seek(0)
+    for line in file:
+        name, _, values = line.partition(":")
+        if name.strip() == "xfrm0":
+            return {f"xfrm_{what}": int(value) for what, value in
+                    zip(("bytes", "packets", "errors", "dropped"), values.split())}
+    return {}
+
+
 class Peer:
     """The topology of xdp_xfrm_lib.sh, from the far side."""
 
@@ -96,10 +108,11 @@ class Peer:
         self.mac_a, self.mac_lan, self.mac_g1, self.mac_g2 = (
             bytes.fromhex(env[name].replace(":", "")) for name in ("MAC_A", "MAC_G1_LAN", "MAC_G1_WAN", "MAC_G2_WAN"))
         self.files = [in_ns(env["NS_G1"], lambda name=name: open(f"/proc/thread-self/net/{name}", encoding="ascii"))
-                      for name in ("xfrm_stat", "xfrm_xdp_stat", "snmp", "netstat")]
-        # nobody reads it, but without it A would answer with as many ICMP messages as it likes
+                      for name in ("xfrm_stat", "xfrm_xdp_stat", "snmp", "netstat", "dev")]
+        # without it A would answer with as many ICMP messages as it likes
         self.sink = in_ns(env["NS_A"], lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         self.sink.bind((env["IP_A"], PORT))
+        self.sink.setblocking(False)
         self.sender = None
         self.markers = self.ident = 0
         self.sent, self.bad = {}, []
@@ -107,7 +120,7 @@ class Peer:
         self.before = self.counters()
 
     def counters(self):
-        counters = snmp(self.files[2]) | snmp(self.files[3])
+        counters = snmp(self.files[2]) | snmp(self.files[3]) | xfrm_interface(self.files[4])
         for file in self.files[:2]:
             file.seek(0)
             counters |= {name: int(value) for name, value in (line.split() for line in file)}
@@ -145,6 +158,15 @@ class Peer:
         summed = checksum(src + dst + struct.pack("!BBH", 0, 17, 8 + len(data)) + head + b"\0\0" + data) or 0xffff
         return ipv4(src, dst, 17, head + struct.pack("!H", summed) + data, self.ident, tos, IP_DF if df else 0, ttl)
 
+    def tcp(self, size=100, sport=1000, dst=None):
+        """The next segment of a stream."""
+        dst = dst or self.ip_a
+        data = bytes(size)
+        head = struct.pack("!HHIIBBH", sport, PORT, self.ident * size, 1, 5 << 4, 0x10, 8192)
+        self.ident += 1
+        summed = checksum(self.ip_b + dst + struct.pack("!BBH", 0, 6, 20 + size) + head + bytes(4) + data)
+        return ipv4(self.ip_b, dst, 6, head + struct.pack("!HH", summed, 0) + data, self.ident, 0, IP_DF, 64)
+
     def udp6(self, size=100, sport=1000):
         self.ident = self.ident % 65535 + 1
         addresses = socket.inet_pton(socket.AF_INET6, "fd00:2::2") + socket.inet_pton(socket.AF_INET6, "fd00:1::2")
@@ -163,7 +185,7 @@ class Peer:
         """A frame that is as it should be."""
         return self.frame(self.outer(self.sender.esp(inner, **esp)))
 
-    def run(self, frames, alone=1):
+    def run(self, frames, alone=1, wait="0"):
         """Send, the first ones alone; what came of it."""
         self.bad, self.sent = [], {}
         self.settle()
@@ -172,10 +194,22 @@ class Peer:
             if n <= alone or n % CHUNK == 0:
                 self.settle()
             self.wan.send(frame)
+        time.sleep(float(wait))
         return self.end()
+
+    def forget(self):
+        """What waits to be read holds memory of a device, and states."""
+        for tap in self.wan, self.near, self.gateway:
+            tap.take()
+        try:
+            while True:
+                self.sink.recv(1)
+        except BlockingIOError:
+            pass
 
     def end(self):
         self.settle()
+        self.forget()
         facts = {"arrived": 0, "good": 0}
         for frame in self.host.take():
             if frame[12:14] == b"\x86\xdd" and frame[ETH_LEN + 6] == 17:
@@ -194,8 +228,11 @@ class Peer:
         return facts | moved
 
     def packets(self, count, clear=0, outer_src=None, outer_dst=None, outer_tos=0, dmac=None, spi=None, tfc=0,
-                pad=0, v6=0, **inner):
+                pad=0, v6=0, tcp=0, **inner):
         for _ in range(count):
+            if tcp:
+                yield self.good(self.tcp(**inner))
+                continue
             if v6:
                 packet = self.udp6(**inner)
                 self.sent[packet[:7] + b"\x3f" + packet[8:]] = None
@@ -209,13 +246,13 @@ class Peer:
             esp = self.sender.esp(packet, spi=spi, tfc=tfc)
             yield self.frame(self.outer(esp, outer_src, outer_dst, outer_tos), dmac, pad)
 
-    def send(self, count, **named):
+    def send(self, count, wait="0", **named):
         for name in ("src", "dst", "outer_src", "outer_dst"):
             if name in named:
                 named[name] = socket.inet_aton(named[name])
         if "dmac" in named:
             named["dmac"] = bytes.fromhex(named["dmac"].replace(":", ""))
-        return self.run(self.packets(count, **named))
+        return self.run(self.packets(count, **named), wait=wait)
 
     def socket(self, count, size=100, sport=4000):
         """Datagrams that G2's stack encrypts."""
@@ -341,6 +378,9 @@ class Peer:
         esp = self.sender.esp(self.udp(200))
         yield self.frame(self.outer(esp[:80], ident=9, frag=0x2000))
         yield self.frame(self.outer(esp[80:], ident=9, frag=10))
+        # to the gateway with the SPI of the other direction, and with none
+        for spi in int(os.environ["SPI_OUT"], 0), 0:
+            yield self.frame(self.outer(self.sender.esp(self.udp(), spi=spi)))
         # ESP in GRE and IPIP to the gateway, GRE in ESP
         packet = self.outer(self.sender.esp(self.udp()))
         yield self.frame(gre(self.ip_g2, self.ip_g1, packet))

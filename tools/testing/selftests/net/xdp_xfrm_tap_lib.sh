@@ -30,7 +30,7 @@ complaints=()
 taps_up()
 {
 	export NS_A NS_G1 NS_G2 NS_B IP_A IP_B IP_G1_LAN IP_G1_WAN \
-		IP_G2_WAN MAC_A MAC_G1_LAN MAC_G1_WAN MAC_G2_WAN
+		IP_G2_WAN MAC_A MAC_G1_LAN MAC_G1_WAN MAC_G2_WAN SPI_OUT
 	coproc WIRE { exec python3 -S "$1" 2>&1; }
 	answer
 }
