@@ -215,6 +215,9 @@ xfrm_xdp_flow_create_in(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 			const struct xfrm_xdp_origin *origin,
 			enum xfrm_xdp_stat *why);
 void xfrm_xdp_flow_put(struct xfrm_xdp_flow *flow);
+void xfrm_xdp_flows_leave(struct xfrm_xdp_net *xnet,
+			  const struct net_device *dev);
+void xfrm_xdp_flows_empty(struct xfrm_xdp_net *xnet);
 
 enum xfrm_xdp_stat xfrm_xdp_device_check(const struct net *net,
 					 const struct xfrm_xdp_origin *origin,

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* XFRM for XDP in a netns: its life, and the changes that end its verdicts. */
+
+#include <linux/netdevice.h>
+#include <linux/random.h>
+#include <linux/rtnetlink.h>
+#include <net/netevent.h>
+#include <net/netns/generic.h>
+
+#include "xfrm_xdp_internal.h"
+
+static unsigned int xfrm_xdp_net_id __read_mostly;
+
+struct xfrm_xdp_net *xfrm_xdp_pernet(const struct net *net)
+{
+	return net_generic(net, xfrm_xdp_net_id);
+}
+
+/**
+ * xfrm_xdp_invalidate() - something changed that may change a verdict
+ * @net: netns in which it changed
+ *
+ * Every flow of the netns passes from now on, and is learned anew. To be
+ * called after the change is visible to packets. Any context.
+ */
+void xfrm_xdp_invalidate(struct net *net)
+{
+	struct xfrm_xdp_net *xnet;
+
+	/* Netfilter and tc may change before we are there. */
+	if (unlikely(!xfrm_xdp_net_id))
+		return;
+
+	xnet = xfrm_xdp_pernet(net);
+	/* A packet learned in this very moment compares with the old value. */
+	if (xnet)
+		atomic_inc_return(&xnet->genid);
+}
+EXPORT_SYMBOL_GPL(xfrm_xdp_invalidate);
+
+/* A tunnel device, or one that is above or below another. */
+static bool xfrm_xdp_dev_stacked(const struct net_device *dev)
+{
+	return xfrm_xdp_is_tunnel(dev) || !list_empty(&dev->adj_list.upper) ||
+	       !list_empty(&dev->adj_list.lower);
+}
+
+static int xfrm_xdp_netdev_event(struct notifier_block *nb, unsigned long event,
+				 void *ptr)
+{
+	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(dev_net(dev));
+
+	switch (event) {
+	case NETDEV_UNREGISTER:
+		xfrm_xdp_flows_leave(xnet, dev);
+		/* Flows over VLAN and tunnel devices know more than one. */
+		if (xfrm_xdp_dev_stacked(dev))
+			xfrm_xdp_invalidate(dev_net(dev));
+		break;
+	case NETDEV_DOWN:
+		/* The state's packets are those of the device below it now. */
+		if (xfrm_xdp_is_tunnel(dev))
+			xfrm_xdp_invalidate(dev_net(dev));
+		break;
+	case NETDEV_UP:
+	case NETDEV_CHANGE:
+	case NETDEV_CHANGEADDR:
+	case NETDEV_CHANGEUPPER:
+	case NETDEV_FEAT_CHANGE:
+	case NETDEV_XDP_FEAT_CHANGE:
+		xfrm_xdp_invalidate(dev_net(dev));
+		break;
+	}
+
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block xfrm_xdp_netdev_notifier = {
+	.notifier_call = xfrm_xdp_netdev_event,
+};
+
+/* Packets of a VLAN may have another priority now, others another next hop. */
+static int xfrm_xdp_netevent(struct notifier_block *nb, unsigned long event,
+			     void *ptr)
+{
+	if (event == NETEVENT_IPV4_FWD_UPDATE_PRIORITY_UPDATE ||
+	    event == NETEVENT_IPV4_MPATH_HASH_UPDATE)
+		xfrm_xdp_invalidate(ptr);
+
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block xfrm_xdp_netevent_notifier = {
+	.notifier_call = xfrm_xdp_netevent,
+};
+
+static int __net_init xfrm_xdp_net_init(struct net *net)
+{
+	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(net);
+	int i, err;
+
+	xnet->net = net;
+	xnet->mib = __alloc_percpu(sizeof(unsigned long) * XFRM_XDP_STAT_MAX,
+				   sizeof(unsigned long));
+	if (!xnet->mib)
+		return -ENOMEM;
+
+	get_random_bytes(&xnet->secret, sizeof(xnet->secret));
+	for (i = 0; i < XFRM_XDP_FLOW_BUCKETS; i++) {
+		spin_lock_init(&xnet->bucket[i].lock);
+		INIT_HLIST_HEAD(&xnet->bucket[i].flows);
+	}
+
+	err = xfrm_xdp_proc_init(net);
+	if (err)
+		goto free;
+	err = xfrm_xdp_sysctl_init(xnet);
+	if (err)
+		goto proc;
+	return 0;
+
+proc:
+	xfrm_xdp_proc_fini(net);
+free:
+	free_percpu(xnet->mib);
+	return err;
+}
+
+static void __net_exit xfrm_xdp_net_pre_exit(struct net *net)
+{
+	WRITE_ONCE(xfrm_xdp_pernet(net)->dead, true);
+}
+
+static void __net_exit xfrm_xdp_net_exit_batch(struct list_head *exit_list)
+{
+	struct xfrm_xdp_net *xnet;
+	struct net *net;
+
+	list_for_each_entry(net, exit_list, exit_list)
+		xfrm_xdp_flows_empty(xfrm_xdp_pernet(net));
+
+	/* Programs of other netns may still be looking at these flows, and
+	 * flows being freed in this moment may be about to take a lock.
+	 */
+	synchronize_rcu();
+	rcu_barrier();
+
+	list_for_each_entry(net, exit_list, exit_list) {
+		xnet = xfrm_xdp_pernet(net);
+		xfrm_xdp_sysctl_fini(xnet);
+		xfrm_xdp_proc_fini(net);
+		xfrm_xdp_rules_fini(xnet);
+		xfrm_xdp_hold_fini(xnet);
+		free_percpu(xnet->mib);
+	}
+}
+
+static struct pernet_operations xfrm_xdp_net_ops = {
+	.init		= xfrm_xdp_net_init,
+	.pre_exit	= xfrm_xdp_net_pre_exit,
+	.exit_batch	= xfrm_xdp_net_exit_batch,
+	.id		= &xfrm_xdp_net_id,
+	.size		= sizeof(struct xfrm_xdp_net),
+};
+
+static int __init xfrm_xdp_init(void)
+{
+	int err;
+
+	err = register_pernet_subsys(&xfrm_xdp_net_ops);
+	if (err)
+		return err;
+
+	err = register_netevent_notifier(&xfrm_xdp_netevent_notifier);
+	return err ?: register_netdevice_notifier(&xfrm_xdp_netdev_notifier);
+}
+subsys_initcall(xfrm_xdp_init);
