@@ -481,12 +481,19 @@ static void test_netfilter(struct kunit *test)
 		unsigned int hooknum;
 		enum xfrm_xdp_stat why;
 		unsigned int sent;
+		enum nf_hook_flow flow;
 	} cases[] = {
 		{ test_accept, NF_INET_PRE_ROUTING, XFRM_XDP_NOFILTER, 1 },
 		{ test_accept, NF_INET_FORWARD, XFRM_XDP_NOFILTER, 1 },
 		{ test_accept, NF_INET_LOCAL_OUT, XFRM_XDP_NOFILTER, 1 },
 		{ test_accept, NF_INET_POST_ROUTING, XFRM_XDP_NOFILTER, 1 },
-		{ test_mangle, NF_INET_FORWARD, XFRM_XDP_NOCLEAR, 1 },
+		{ test_mangle, NF_INET_FORWARD, XFRM_XDP_NOFILTER, 1 },
+		/* it does not say what it does */
+		{ test_mangle, NF_INET_FORWARD, XFRM_XDP_NOCLEAR, 1,
+		  NF_HOOK_FLOW_STABLE },
+		/* nor does it give them a connection */
+		{ test_accept, NF_INET_FORWARD, XFRM_XDP_NOCONN, 1,
+		  NF_HOOK_FLOW_TRACKED },
 		{ test_drop, NF_INET_FORWARD, XFRM_XDP_OFFER, 0 },
 		{ test_drop, NF_INET_POST_ROUTING, XFRM_XDP_OFFER, 0 },
 	};
@@ -498,6 +505,7 @@ static void test_netfilter(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		ops.hook = cases[i].hook;
 		ops.hooknum = cases[i].hooknum;
+		ops.flow = cases[i].flow;
 
 		/* a new hook ends the flows that did not meet it */
 		xfrm_xdp_test_flow(gw);
@@ -521,6 +529,30 @@ static void test_netfilter(struct kunit *test)
 	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
 	test_first_packet(gw);
 	KUNIT_EXPECT_NOT_NULL(test, test_learned);
+}
+
+/* A hook that treats all packets of a flow alike: XDP goes past it. */
+static void test_stable_hook(struct kunit *test)
+{
+	static const struct nf_hook_ops ops = {
+		.hook		= test_accept,
+		.pf		= NFPROTO_IPV4,
+		.hooknum	= NF_INET_FORWARD,
+		.flow		= NF_HOOK_FLOW_STABLE,
+	};
+	struct xfrm_xdp_test_gw *gw = test->priv;
+
+	KUNIT_ASSERT_EQ(test, nf_register_net_hook(gw->net, &ops), 0);
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	test_first_packet(gw);
+	KUNIT_ASSERT_NOT_NULL(test, test_learned);
+	KUNIT_EXPECT_TRUE(test, test_learned->judged);
+	KUNIT_EXPECT_FALSE(test, test_learned->ordinary);
+
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_output(&gw->xdp, test_learned),
+			gw->wan->ifindex);
+	nf_unregister_net_hook(gw->net, &ops);
 }
 
 /* The flow remembers who let its first packet be forwarded, and for how long. */
@@ -614,6 +646,7 @@ static struct kunit_case xfrm_xdp_learn_cases[] = {
 	KUNIT_CASE(test_wire),
 	KUNIT_CASE(test_redirect_due),
 	KUNIT_CASE(test_netfilter),
+	KUNIT_CASE(test_stable_hook),
 	KUNIT_CASE(test_fwd_policy),
 	KUNIT_CASE(test_metadata),
 	{}

@@ -563,8 +563,21 @@ static void test_mib(struct kunit *test)
 				    before[i] + expected[i], "counter %d", i);
 }
 
+/* The stack draws an id when the outer packet is IPIP yet, and so does XDP. */
+static void test_id_generator(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	struct iphdr iph = gw->flow->rewrite.iph;
+
+	iph.protocol = IPPROTO_IPIP;
+	KUNIT_EXPECT_EQ(test, gw->flow->rewrite.id_hash,
+			ip_idents_hash(gw->net, &iph));
+	KUNIT_EXPECT_EQ(test, gw->flow->rewrite.iph.protocol, IPPROTO_ESP);
+}
+
 static struct kunit_case xfrm_xdp_packet_cases[] = {
 	KUNIT_CASE_SLOW(test_gcm_sizes),
+	KUNIT_CASE(test_id_generator),
 	KUNIT_CASE(test_null_sizes),
 	KUNIT_CASE(test_iv),
 	KUNIT_CASE(test_link_padding),
