@@ -24,6 +24,8 @@
  */
 
 #include <crypto/aead.h>
+#include <linux/bits.h>
+#include <linux/hash.h>
 #include <linux/if_ether.h>
 #include <linux/ip.h>
 #include <linux/jump_label.h>
@@ -242,10 +244,11 @@ struct xfrm_xdp_fwd {
  *	while @dst is
  * @xnet: the netns, valid while @dst is
  * @type: callbacks for the protocol of the bundle's state
- * @genid: generation of the netns when the first packet was authorised
+ * @genid: generation of the netns in which the flow was last found authorised
  * @kind: what to do
  * @ordinary: encrypts what came in clear and netfilter did not see
  * @judged: netfilter saw the first packet
+ * @asked: chains and sets of nf_tables that judged it, by xfrm_xdp_rules_bit()
  * @iif: index of the receiving device
  * @ifindex: index of @dev, 0 for XFRM_XDP_DECRYPT
  * @dmac: destination MAC of the first packet
@@ -273,7 +276,7 @@ struct xfrm_xdp_fwd {
  * @rcu: freed by RCU
  * @ct_rcu: to put @ct after it was emptied
  *
- * Made by the stack or by bpf_xdp_xfrm_lookup(), immutable but for being
+ * Made by the stack or by bpf_xdp_xfrm_lookup(), immutable but for @genid and being
  * emptied. It never pins a device: see xfrm_xdp_flow_empty().
  */
 struct xfrm_xdp_flow {
@@ -287,6 +290,7 @@ struct xfrm_xdp_flow {
 	u8				kind;
 	bool				ordinary;
 	bool				judged;
+	u64				asked;
 	int				iif;
 	int				ifindex;
 	u8				dmac[ETH_ALEN];
@@ -439,7 +443,9 @@ void __xfrm_xdp_tunnelled(struct sk_buff *skb, struct xfrm_xdp_offer *offer);
 void __xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev);
 void __xfrm_xdp_decapsulated(struct sk_buff *skb, struct xfrm_state *x);
 void xfrm_xdp_invalidate(struct net *net);
+void xfrm_xdp_rules_changed(struct net *net, u64 bits);
 void xfrm_xdp_disconnect(struct net *net);
+void __xfrm_xdp_asked(struct sk_buff *skb, u64 bit);
 void __xfrm_xdp_hooked(struct sk_buff *skb, const struct nf_hook_ops *ops);
 void __xfrm_xdp_unstable(struct sk_buff *skb, const char *table,
 			 const char *chain, u64 rule, const char *what);
@@ -592,6 +598,28 @@ static inline void xfrm_xdp_hooked(struct sk_buff *skb,
 }
 
 /**
+ * xfrm_xdp_rules_bit() - the bit of a chain or set in the mask of a flow
+ * @rules: chain or set
+ *
+ * Return: one of 64 bits; others may have the same.
+ */
+static inline u64 xfrm_xdp_rules_bit(const void *rules)
+{
+	return BIT_ULL(hash_ptr(rules, 6));
+}
+
+/**
+ * xfrm_xdp_asked() - a chain or set judges a packet
+ * @skb: packet
+ * @rules: chain or set
+ */
+static inline void xfrm_xdp_asked(struct sk_buff *skb, const void *rules)
+{
+	if (xfrm_xdp_offered(skb))
+		__xfrm_xdp_asked(skb, xfrm_xdp_rules_bit(rules));
+}
+
+/**
  * xfrm_xdp_unstable() - a rule may judge the packets of a flow differently
  * @skb: packet that the rule judges
  * @table: where the rule stands
@@ -643,7 +671,15 @@ static inline void xfrm_xdp_decapsulated(struct sk_buff *skb,
 					 struct xfrm_state *x) { }
 static inline void xfrm_xdp_forget(struct sk_buff *skb) { }
 static inline void xfrm_xdp_invalidate(struct net *net) { }
+static inline void xfrm_xdp_rules_changed(struct net *net, u64 bits) { }
 static inline void xfrm_xdp_disconnect(struct net *net) { }
+
+static inline u64 xfrm_xdp_rules_bit(const void *rules)
+{
+	return 0;
+}
+
+static inline void xfrm_xdp_asked(struct sk_buff *skb, const void *rules) { }
 static inline void xfrm_xdp_hooked(struct sk_buff *skb,
 				   const struct nf_hook_ops *ops) { }
 static inline void xfrm_xdp_unstable(struct sk_buff *skb, const char *table,

@@ -89,6 +89,12 @@ void __xfrm_xdp_hooked(struct sk_buff *skb, const struct nf_hook_ops *ops)
 }
 EXPORT_SYMBOL_GPL(__xfrm_xdp_hooked);
 
+void __xfrm_xdp_asked(struct sk_buff *skb, u64 bit)
+{
+	xfrm_xdp_offer_origin(skb)->asked |= bit;
+}
+EXPORT_SYMBOL_GPL(__xfrm_xdp_asked);
+
 void __xfrm_xdp_unstable(struct sk_buff *skb, const char *table,
 			 const char *chain, u64 rule, const char *what)
 {

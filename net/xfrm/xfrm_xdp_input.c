@@ -46,7 +46,7 @@ static __always_inline bool xfrm_xdp_moved(const struct xfrm_xdp_flow *flow,
 
 /* May this packet take the flow? Touches nothing. */
 static __always_inline enum xfrm_xdp_stat
-xfrm_xdp_check_in(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
+xfrm_xdp_check_in(const struct xdp_buff *xdp, struct xfrm_xdp_flow *flow,
 		  struct dst_entry *dst, struct xfrm_xdp_esp *esp)
 {
 	enum xfrm_xdp_stat why;

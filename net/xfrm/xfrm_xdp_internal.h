@@ -35,6 +35,9 @@ struct xfrm_xdp_bucket {
 /**
  * struct xfrm_xdp_net - state per netns
  * @genid: generation of all verdicts, see xfrm_xdp_invalidate()
+ * @lock: of those who change something
+ * @changed: generation in which something changed last, but for the rules
+ * @rules_changed: the same for the rules with each bit of xfrm_xdp_rules_bit()
  * @dead: the netns is going, no flow may be made
  * @mib: counters
  * @net: the netns
@@ -49,6 +52,9 @@ struct xfrm_xdp_bucket {
  */
 struct xfrm_xdp_net {
 	atomic_t			genid;
+	spinlock_t			lock; /* protects genid and changed */
+	u32				changed;
+	u32				rules_changed[BITS_PER_TYPE(u64)];
 	bool				dead;
 	unsigned long __percpu		*mib;
 	struct net			*net;
@@ -113,6 +119,7 @@ static inline bool xfrm_xdp_gro_can(const struct net_device *dev)
  * @if_id: what the stack asked XFRM for
  * @sa: state that it was decrypted with, or NULL
  * @judged: netfilter saw it
+ * @asked: who of it was asked
  * @outer: it is encrypted now
  * @ct: its connections, in clear and encrypted
  * @fl: what the stack asked XFRM for
@@ -131,6 +138,7 @@ struct xfrm_xdp_origin {
 	struct xfrm_state	*sa;
 	bool			judged;
 	bool			outer;
+	u64			asked;
 	struct nf_conntrack_flow ct[2];
 	struct flowi		fl;
 	struct xfrm_xdp_fwd	fwd;
@@ -266,6 +274,8 @@ void xfrm_xdp_refuse_skb(struct sk_buff *skb, enum xfrm_xdp_stat why);
 bool xfrm_xdp_filtered(const struct net *net);
 enum xfrm_xdp_stat xfrm_xdp_filter_check(const struct xfrm_xdp_origin *origin);
 
+bool xfrm_xdp_reauthorise(struct xfrm_xdp_flow *flow);
+
 void xfrm_xdp_rules_note(struct xfrm_xdp_net *xnet, const char *table,
 			 const char *chain, u64 handle, const char *what);
 int xfrm_xdp_rules_init(struct xfrm_xdp_net *xnet);
@@ -346,7 +356,7 @@ int xfrm_xdp_packet_tuple(const struct xdp_buff *xdp,
 			  struct xfrm_xdp_tuple *tuple);
 struct xfrm_xdp_flow *
 xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
-		      const struct xfrm_xdp_flow *old);
+		      struct xfrm_xdp_flow *old);
 struct xfrm_xdp_flow *
 xfrm_xdp_lookup_new(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 		    u32 mark, u32 if_id);

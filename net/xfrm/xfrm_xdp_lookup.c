@@ -95,7 +95,7 @@ static bool xfrm_xdp_same_way(const struct dst_entry *dst,
  */
 struct xfrm_xdp_flow *
 xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
-		      const struct xfrm_xdp_flow *old)
+		      struct xfrm_xdp_flow *old)
 {
 	struct xfrm_xdp_origin origin;
 	struct dst_entry *dst, *route;
@@ -108,7 +108,8 @@ xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 		return ERR_PTR(-EOPNOTSUPP);
 	if (old->xnet != xnet || old->iif != xdp->rxq->dev->ifindex)
 		return ERR_PTR(-EXDEV);
-	if (old->genid != (u32)atomic_read(&xnet->genid))
+	if (READ_ONCE(old->genid) != (u32)atomic_read(&xnet->genid) &&
+	    !xfrm_xdp_reauthorise(old))
 		return ERR_PTR(-EPERM);
 
 	xdst = (const struct xfrm_dst *)dst;
@@ -124,9 +125,10 @@ xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	origin.if_id = old->if_id;
 	origin.sa = old->sa;
 	origin.judged = old->judged;
+	origin.asked = old->asked;
 	origin.ct[0] = old->ct[0];
 	origin.ct[1] = old->ct[1];
-	origin.genid = old->genid;
+	origin.genid = READ_ONCE(old->genid);
 	origin.fl = old->fl;
 	origin.fl.flowi_flags |= FLOWI_FLAG_UNCOUNTED;
 	origin.fwd = old->fwd;

@@ -16,6 +16,36 @@ struct xfrm_xdp_net *xfrm_xdp_pernet(const struct net *net)
 	return net_generic(net, xfrm_xdp_net_id);
 }
 
+/* @bits: rules that changed, or 0 if it was something else. */
+static void xfrm_xdp_change(struct net *net, u64 bits)
+{
+	struct xfrm_xdp_net *xnet;
+	unsigned long flags;
+	u32 genid;
+	int i;
+
+	/* Netfilter and tc may change before we are there. */
+	if (unlikely(!xfrm_xdp_net_id))
+		return;
+	xnet = xfrm_xdp_pernet(net);
+	if (!xnet)
+		return;
+
+	spin_lock_irqsave(&xnet->lock, flags);
+	genid = atomic_read(&xnet->genid) + 1;
+	if (!bits)
+		WRITE_ONCE(xnet->changed, genid);
+	for (i = 0; bits; i++, bits >>= 1) {
+		if (bits & 1)
+			WRITE_ONCE(xnet->rules_changed[i], genid);
+	}
+	/* Who sees the generation has to see what changed in it. A packet learned
+	 * in this very moment compares with the old value.
+	 */
+	atomic_inc_return(&xnet->genid);
+	spin_unlock_irqrestore(&xnet->lock, flags);
+}
+
 /**
  * xfrm_xdp_invalidate() - something changed that may change a verdict
  * @net: netns in which it changed
@@ -25,18 +55,54 @@ struct xfrm_xdp_net *xfrm_xdp_pernet(const struct net *net)
  */
 void xfrm_xdp_invalidate(struct net *net)
 {
-	struct xfrm_xdp_net *xnet;
-
-	/* Netfilter and tc may change before we are there. */
-	if (unlikely(!xfrm_xdp_net_id))
-		return;
-
-	xnet = xfrm_xdp_pernet(net);
-	/* A packet learned in this very moment compares with the old value. */
-	if (xnet)
-		atomic_inc_return(&xnet->genid);
+	xfrm_xdp_change(net, 0);
 }
 EXPORT_SYMBOL_GPL(xfrm_xdp_invalidate);
+
+/**
+ * xfrm_xdp_rules_changed() - rules changed
+ * @net: netns in which they did
+ * @bits: xfrm_xdp_rules_bit() of the chains and sets
+ *
+ * The same for the flows that one of these has judged: whoever commits rules each
+ * second, but others, shall not make all flows slow. Any context.
+ */
+void xfrm_xdp_rules_changed(struct net *net, u64 bits)
+{
+	if (bits)
+		xfrm_xdp_change(net, bits);
+}
+EXPORT_SYMBOL_GPL(xfrm_xdp_rules_changed);
+
+/**
+ * xfrm_xdp_reauthorise() - was it something else that changed?
+ * @flow: flow that was authorised in another generation than this
+ *
+ * Under RCU, BH off.
+ *
+ * Return: true if the verdict on the flow is what it was; it is of this generation
+ * now.
+ */
+bool xfrm_xdp_reauthorise(struct xfrm_xdp_flow *flow)
+{
+	const struct xfrm_xdp_net *xnet = flow->xnet;
+	u32 now = atomic_read_acquire(&xnet->genid);
+	u32 genid = READ_ONCE(flow->genid);
+	u64 asked = flow->asked;
+	int i;
+
+	if ((s32)(READ_ONCE(xnet->changed) - genid) > 0)
+		return false;
+
+	for (i = 0; asked; i++, asked >>= 1) {
+		if (asked & 1 &&
+		    (s32)(READ_ONCE(xnet->rules_changed[i]) - genid) > 0)
+			return false;
+	}
+
+	WRITE_ONCE(flow->genid, now);
+	return true;
+}
 
 /* A tunnel device, or one that is above or below another. */
 static bool xfrm_xdp_dev_stacked(const struct net_device *dev)
@@ -101,6 +167,7 @@ static int __net_init xfrm_xdp_net_init(struct net *net)
 	int i, err;
 
 	xnet->net = net;
+	spin_lock_init(&xnet->lock);
 	xnet->mib = __alloc_percpu(sizeof(unsigned long) * XFRM_XDP_STAT_MAX,
 				   sizeof(unsigned long));
 	if (!xnet->mib)

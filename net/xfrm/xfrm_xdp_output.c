@@ -111,7 +111,7 @@ static __always_inline bool xfrm_xdp_neigh_ok(struct neighbour *neigh)
 
 /* May this packet take the flow? Touches nothing. */
 static __always_inline enum xfrm_xdp_stat
-xfrm_xdp_check(const struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
+xfrm_xdp_check(const struct xdp_buff *xdp, struct xfrm_xdp_flow *flow,
 	       struct dst_entry *dst, bool ordinary, struct xfrm_xdp_packet *pkt)
 {
 	const struct net_device *in = xdp->rxq->dev;

@@ -82,7 +82,7 @@ static __always_inline bool xfrm_xdp_tuple_eq(const struct iphdr *iph,
  */
 static __always_inline enum xfrm_xdp_stat
 xfrm_xdp_check_frame(const struct xdp_buff *xdp,
-		     const struct xfrm_xdp_flow *flow, bool clear,
+		     struct xfrm_xdp_flow *flow, bool clear,
 		     struct iphdr **network)
 {
 	const u32 refused = XDP_FLAGS_HAS_FRAGS | XDP_FLAGS_INCOMPLETE |
@@ -94,7 +94,8 @@ xfrm_xdp_check_frame(const struct xdp_buff *xdp,
 	struct iphdr *iph;
 
 	/* The verdict was taken under another set of rules. */
-	if (unlikely(flow->genid != (u32)atomic_read(&flow->xnet->genid)))
+	if (unlikely(flow->genid != (u32)atomic_read(&flow->xnet->genid)) &&
+	    !xfrm_xdp_reauthorise(flow))
 		return XFRM_XDP_PASSAUTH;
 
 	if (unlikely(in->ifindex != flow->iif ||

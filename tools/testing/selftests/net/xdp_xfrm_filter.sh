@@ -136,6 +136,22 @@ g1 nft add chain ip t c '{ policy drop; }'
 send 3 sport=$port
 expect 'policy of a chain: nothing leaves' XfrmXdpOutput=0 esp=0 clear=0
 
+flow 'rules, and others beside them' "$(forward 'ip saddr @s accept' \
+	"set s { type ipv4_addr; elements = { $IP_A }; }; set u { type ipv4_addr; }")
+	table ip v { set w { type ipv4_addr; }; chain i { type filter hook input priority 0;
+	ip saddr @w drop; }; chain unused { drop; }; }"
+for change in 'add element ip v w { 10.9.9.9 }' 'add rule ip v i tcp dport 22 accept' \
+	'add element ip t u { 10.9.9.9 }' 'flush chain ip v unused'; do
+	g1 nft "$change"
+	send 3 sport=$port
+	expect "nft $change: by XDP all the time" XfrmXdpOutput=3 XfrmXdpPassAuth=0
+done
+for change in 'add element ip t s { 10.9.9.9 }' 'add rule ip t c accept'; do
+	g1 nft "$change"
+	send 3 sport=$port
+	expect "nft $change: judged again" XfrmXdpPassAuth=1 XfrmXdpLearned=1 XfrmXdpOutput=2
+done
+
 rules ''
 for iptables in iptables-legacy iptables-nft; do
 	if ! g1 $iptables -P FORWARD ACCEPT 2>/dev/null; then
