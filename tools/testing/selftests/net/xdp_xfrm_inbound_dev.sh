@@ -15,7 +15,7 @@ cd "$(dirname "$0")"
 
 programs=/sys/fs/bpf/xdp_xfrm_meta
 if_id=(if_id 7)
-cases=(inner policy flipped clear replayed)
+cases=(inner policy padding clear replayed)
 
 cleanup()
 {
@@ -148,7 +148,7 @@ g1 ip xfrm policy flush
 g1 ip route replace "$NET_B" via "$IP_G2_WAN"
 tunnel_policies "$NET_A" "$NET_B" "$IP_G1_WAN" "$IP_G2_WAN" | ip -n "$NS_G1" -batch -
 if_id=()
-cases=(inner flipped truncated outer clear)
+cases=(inner flipped truncated outer)
 # without a program veth would not poll these frames
 g1 ip link set dev wan0 xdpdrv pinned "${programs}_pass"
 each_case GRO note_stack
