@@ -331,6 +331,8 @@ struct xfrm_xdp_flow {
  * @x: state, held while asynchronous
  * @dev: transmitting device, held while asynchronous
  * @tracker: of @dev
+ * @clear: result of a decryption: the inner packet
+ * @clear_len: its length
  * @iv: the IV as the cipher wants it
  * @aad: with extended sequence numbers: SPI and number, all 64 bits of it
  * @sg: @aad; the packet from the ESP header on, or behind it after @aad; its
@@ -349,6 +351,8 @@ struct xfrm_xdp_request {
 	struct xfrm_state	*x;
 	struct net_device	*dev;
 	netdevice_tracker	tracker;
+	void			*clear;
+	u32			clear_len;
 	u8			iv[16] __aligned(16);
 	__be32			aad[3];
 	struct scatterlist	sg[3];
@@ -365,8 +369,8 @@ void xfrm_xdp_request_done(void *data, int err);
  *	and cipher. Called under RCU, BH off. Returns 0, or -EOPNOTSUPP.
  * @input: decrypt the @len bytes at @esph in place; @seq_hi is the upper half of
  *	an extended sequence number, @req this CPU's request. Called under RCU,
- *	BH off, by xfrm_xdp_input(). Sets @clear and @clear_len to what is
- *	inside. Returns the next header; -ENODATA if the packet is too short, or
+ *	BH off, by xfrm_xdp_input(). Sets the request's @clear and @clear_len to
+ *	what is inside. Returns the next header; -ENODATA if the packet is too short, or
  *	-EBUSY if the cipher would not be done on return: then it is untouched.
  *	-EBADMSG if it is not authentic, or another errno: it is spoilt.
  * @output: write header and trailer around the @len bytes of inner packet at
@@ -389,8 +393,7 @@ struct xfrm_type_xdp {
 	int		(*input)(const struct xfrm_xdp_flow *flow,
 				 struct xfrm_state *x, struct ip_esp_hdr *esph,
 				 u32 len, u32 seq_hi,
-				 struct xfrm_xdp_request *req, void **clear,
-				 u32 *clear_len);
+				 struct xfrm_xdp_request *req);
 };
 
 int xfrm_register_type_xdp(const struct xfrm_type_xdp *type,

@@ -143,8 +143,7 @@ static int esp4_xdp_output(const struct xfrm_xdp_flow *flow,
 
 static int esp4_xdp_input(const struct xfrm_xdp_flow *flow,
 			  struct xfrm_state *x, struct ip_esp_hdr *esph,
-			  u32 len, u32 seq_hi, struct xfrm_xdp_request *req,
-			  void **clear, u32 *clear_len)
+			  u32 len, u32 seq_hi, struct xfrm_xdp_request *req)
 {
 	const struct xfrm_xdp_cipher *cipher = &flow->cipher;
 	u32 hlen = sizeof(*esph) + cipher->ivlen;
@@ -183,8 +182,8 @@ static int esp4_xdp_input(const struct xfrm_xdp_flow *flow,
 	if (unlikely(icv[-1] == IPPROTO_NONE))
 		return -EINVAL;
 
-	*clear = (void *)esph + hlen;
-	*clear_len = elen - cipher->icvlen - padlen - 2;
+	req->clear = (void *)esph + hlen;
+	req->clear_len = elen - cipher->icvlen - padlen - 2;
 	return icv[-1];
 }
 

@@ -100,6 +100,34 @@ xfrm_xdp_check_in(const struct xdp_buff *xdp, struct xfrm_xdp_flow *flow,
 	return 0;
 }
 
+/* Would xfrm_replay_check() accept this number? Mostly it is higher than all that
+ * were there; then the window need not be asked. ESN has no such shortcut.
+ */
+static __always_inline bool xfrm_xdp_replay_ok(struct xfrm_state *x, __be32 seq)
+{
+	switch (x->repl_mode) {
+	case XFRM_REPLAY_MODE_BMP:
+		if (likely(ntohl(seq) > x->replay_esn->seq))
+			return true;
+		break;
+	case XFRM_REPLAY_MODE_LEGACY:
+		if (likely(ntohl(seq) > x->replay.seq))
+			return true;
+		break;
+	case XFRM_REPLAY_MODE_ESN:
+		break;
+	}
+
+	return !xfrm_replay_check(x, NULL, seq);
+}
+
+static __always_inline u32 xfrm_xdp_replay_seqhi(struct xfrm_state *x,
+						 __be32 seq)
+{
+	return unlikely(x->props.flags & XFRM_STATE_ESN) ?
+	       xfrm_replay_seqhi(x, seq) : 0;
+}
+
 /* What xfrm_input() asks before it decrypts, in its order. Where it would
  * refuse, nothing is changed.
  */
@@ -116,7 +144,7 @@ xfrm_xdp_admit(const struct xfrm_xdp_flow *flow, struct xfrm_state *x,
 		     x->if_id != flow->if_id || x->props.smark.m))
 		goto unlock;
 
-	if (unlikely(!xfrm_replay_ok(x, esp->esph->seq_no))) {
+	if (unlikely(!xfrm_xdp_replay_ok(x, esp->esph->seq_no))) {
 		why = XFRM_XDP_PASSREPLAY;
 		goto unlock;
 	}
@@ -125,8 +153,8 @@ xfrm_xdp_admit(const struct xfrm_xdp_flow *flow, struct xfrm_state *x,
 		     x->curlft.packets >= x->lft.hard_packet_limit))
 		goto unlock;
 
-	xfrm_state_check_expire(x);
-	esp->seq_hi = xfrm_replay_seqhi(x, esp->esph->seq_no);
+	xfrm_xdp_check_expire(x);
+	esp->seq_hi = xfrm_xdp_replay_seqhi(x, esp->esph->seq_no);
 	why = 0;
 unlock:
 	spin_unlock(&x->lock);
@@ -199,9 +227,8 @@ static __always_inline bool xfrm_xdp_accept(struct xfrm_state *x,
 		goto refuse;
 	}
 
-	if (unlikely((x->props.flags & XFRM_STATE_ESN &&
-		      esp->seq_hi != xfrm_replay_seqhi(x, seq)) ||
-		     !xfrm_replay_ok(x, seq))) {
+	if (unlikely(esp->seq_hi != xfrm_xdp_replay_seqhi(x, seq) ||
+		     !xfrm_xdp_replay_ok(x, seq))) {
 		xfrm_xdp_overtaken(x, esp);
 		goto refuse;
 	}
@@ -326,9 +353,9 @@ static __always_inline void xfrm_xdp_decapsulate(struct xdp_buff *xdp,
  */
 int xfrm_xdp_input(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 {
+	struct xfrm_xdp_esp esp __uninitialized;
 	struct xfrm_state *x = flow->sa;
 	struct xfrm_xdp_request *req;
-	struct xfrm_xdp_esp esp;
 	enum xfrm_xdp_stat why;
 	struct dst_entry *dst;
 	struct net *net;
@@ -352,8 +379,9 @@ int xfrm_xdp_input(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 	req = xfrm_xdp_request_get();
 	if (unlikely(!req))
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSBUSY);
-	nexthdr = flow->type->input(flow, x, esp.esph, esp.len, esp.seq_hi, req,
-				    &esp.clear, &esp.clear_len);
+	nexthdr = flow->type->input(flow, x, esp.esph, esp.len, esp.seq_hi, req);
+	esp.clear = req->clear;
+	esp.clear_len = req->clear_len;
 	xfrm_xdp_request_put();
 	if (unlikely(nexthdr == -ENODATA))
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSHEADER);

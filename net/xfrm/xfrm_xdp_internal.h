@@ -5,6 +5,7 @@
 /* What the files of XFRM for XDP share among themselves. */
 
 #include <linux/if_vlan.h>
+#include <linux/local_lock.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/siphash.h>
@@ -312,6 +313,9 @@ bool xfrm_xdp_wire_equal(const struct xfrm_xdp_wire *wire,
 			 const struct xfrm_xdp_flow *flow,
 			 const struct dst_entry *dst);
 
+enum xfrm_xdp_stat xfrm_xdp_check_tuple(const struct xfrm_xdp_flow *flow,
+					const struct iphdr *iph,
+					const void *end);
 u32 xfrm_xdp_trailer_len(const struct xfrm_xdp_geometry *geometry, u32 len);
 int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow);
 int xfrm_xdp_input(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow);
@@ -361,8 +365,48 @@ struct xfrm_xdp_flow *
 xfrm_xdp_lookup_new(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 		    u32 mark, u32 if_id);
 
-struct xfrm_xdp_request *xfrm_xdp_request_get(void);
-void xfrm_xdp_request_put(void);
+/**
+ * struct xfrm_xdp_requests - requests of a CPU
+ * @bh_lock: protects @req
+ * @req: the one at hand; NULL after it went asynchronous
+ */
+struct xfrm_xdp_requests {
+	local_lock_t		bh_lock; /* protects req */
+	struct xfrm_xdp_request	*req;
+};
+
+DECLARE_PER_CPU(struct xfrm_xdp_requests, xfrm_xdp_requests);
+struct xfrm_xdp_request *xfrm_xdp_request_renew(void);
+
+/**
+ * xfrm_xdp_request_put() - end of xfrm_xdp_request_get()
+ */
+static inline void xfrm_xdp_request_put(void)
+{
+	local_unlock_nested_bh(&xfrm_xdp_requests.bh_lock);
+}
+
+/**
+ * xfrm_xdp_request_get() - take this CPU's request
+ *
+ * Nothing between this and xfrm_xdp_request_put() may run an XDP program. BH
+ * off.
+ *
+ * Return: the request, or NULL, and then there is nothing to put.
+ */
+static inline struct xfrm_xdp_request *xfrm_xdp_request_get(void)
+{
+	struct xfrm_xdp_request *req;
+
+	local_lock_nested_bh(&xfrm_xdp_requests.bh_lock);
+	req = __this_cpu_read(xfrm_xdp_requests.req);
+	if (unlikely(!req))
+		req = xfrm_xdp_request_renew();
+	if (unlikely(!req))
+		xfrm_xdp_request_put();
+	return req;
+}
+
 void xfrm_xdp_request_hold(struct xfrm_xdp_request *req,
 			   const struct xdp_buff *xdp, struct xfrm_state *x,
 			   struct net_device *dev);

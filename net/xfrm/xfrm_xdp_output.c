@@ -52,6 +52,30 @@ int xfrm_xdp_parse(const void *network, const void *end,
 }
 
 /**
+ * xfrm_xdp_check_tuple() - does a flow select a packet?
+ * @flow: flow
+ * @iph: IP header of the packet
+ * @end: end of the readable data
+ *
+ * But for the tag. Says why not, and knows ICMP.
+ *
+ * Return: 0, or XFRM_XDP_PASS*.
+ */
+enum xfrm_xdp_stat xfrm_xdp_check_tuple(const struct xfrm_xdp_flow *flow,
+					const struct iphdr *iph,
+					const void *end)
+{
+	struct xfrm_xdp_tuple tuple;
+
+	if (__xfrm_xdp_parse(iph, end, &tuple))
+		return XFRM_XDP_PASSHEADER;
+
+	tuple.vlan_tci = flow->tuple.vlan_tci;
+	return memcmp(&tuple, &flow->tuple, sizeof(tuple)) ?
+	       XFRM_XDP_PASSSELECTOR : 0;
+}
+
+/**
  * xfrm_xdp_trailer_len() - length of padding, trailer and ICV
  * @geometry: of the flow
  * @len: length of the inner packet
@@ -109,10 +133,13 @@ static __always_inline bool xfrm_xdp_neigh_ok(struct neighbour *neigh)
 	return !neigh_event_send_probe(neigh, NULL, true);
 }
 
-/* May this packet take the flow? Touches nothing. */
+/* May this packet take the flow? Touches nothing. @plain: nothing is added to
+ * it, what its headers and trailer need is there.
+ */
 static __always_inline enum xfrm_xdp_stat
 xfrm_xdp_check(const struct xdp_buff *xdp, struct xfrm_xdp_flow *flow,
-	       struct dst_entry *dst, bool ordinary, struct xfrm_xdp_packet *pkt)
+	       struct dst_entry *dst, bool ordinary, bool plain,
+	       struct xfrm_xdp_packet *pkt)
 {
 	const struct net_device *in = xdp->rxq->dev;
 	const struct net_device *dev = flow->dev;
@@ -139,7 +166,7 @@ xfrm_xdp_check(const struct xdp_buff *xdp, struct xfrm_xdp_flow *flow,
 	 * dst_mtu() of a bundle, which dst_check() has just brought up to date.
 	 */
 	mtu = ip_dst_mtu_maybe_forward(dst, true);
-	if (ordinary || flow->kind == XFRM_XDP_ENCRYPT)
+	if (!plain)
 		mtu = min(mtu, dst_metric_raw(dst, RTAX_MTU));
 	if (unlikely(pkt->len > mtu))
 		return XFRM_XDP_PASSMTU;
@@ -153,10 +180,15 @@ xfrm_xdp_check(const struct xdp_buff *xdp, struct xfrm_xdp_flow *flow,
 		return XFRM_XDP_PASSTXDEV;
 
 	/* In front, redirecting needs a struct xdp_frame as well. */
-	pkt->tail = xfrm_xdp_trailer_len(&flow->geometry, pkt->len);
 	if (unlikely((void *)iph - flow->rewrite.room <
 		     xdp->data_hard_start + sizeof(struct xdp_frame)))
 		return XFRM_XDP_PASSROOM;
+
+	pkt->out_len = pkt->len;
+	if (plain)
+		return 0;
+
+	pkt->tail = xfrm_xdp_trailer_len(&flow->geometry, pkt->len);
 	if (unlikely((void *)iph + pkt->len + pkt->tail > xdp_data_hard_end(xdp)))
 		return XFRM_XDP_PASSROOM;
 
@@ -183,7 +215,7 @@ static __always_inline bool xfrm_xdp_charge(struct xfrm_state *x, u32 len,
 		goto refuse;
 	*seq = (u64)seq_hi << 32 | seq_lo;
 
-	xfrm_state_check_expire(x);
+	xfrm_xdp_check_expire(x);
 	if (xfrm_aevent_is_on(xs_net(x)))
 		xfrm_replay_notify(x, XFRM_REPLAY_UPDATE);
 
@@ -280,25 +312,44 @@ noinline int xfrm_xdp_pass(const struct xfrm_xdp_flow *flow,
 }
 
 /* What was decrypted goes on in clear, as ip_forward() sends it. */
-static int xfrm_xdp_send_plain(struct xdp_buff *xdp,
-			       const struct xfrm_xdp_flow *flow,
-			       const struct xfrm_xdp_packet *pkt)
+static noinline int xfrm_xdp_output_plain(struct xdp_buff *xdp,
+					  struct xfrm_xdp_flow *flow)
 {
-	if (flow->judged && !xfrm_xdp_track(&flow->ct[0], pkt->iph, true))
-		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSCONN);
+	struct xfrm_xdp_packet pkt __uninitialized;
+	enum xfrm_xdp_stat why;
+	struct dst_entry *dst;
+
+	dst = READ_ONCE(flow->dst);
+	if (unlikely(!dst))
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSDEAD);
+	why = xfrm_xdp_check(xdp, flow, dst, false, true, &pkt);
+	if (unlikely(why))
+		return xfrm_xdp_pass(flow, xdp, why);
+
+	if (unlikely(flow->judged)) {
+		why = xfrm_xdp_check_judged(flow, pkt.iph);
+		if (!why && !xfrm_xdp_track(&flow->ct[0], pkt.iph, true))
+			why = XFRM_XDP_PASSCONN;
+		if (why)
+			return xfrm_xdp_pass(flow, xdp, why);
+	}
 
 	xfrm_xdp_policies_used(flow->fwd.pols, flow->fwd.num,
 			       ktime_get_real_seconds());
-	xfrm_xdp_mib(flow->xnet->net, pkt, false);
+	xfrm_xdp_mib(flow->xnet->net, &pkt, false);
 
-	ip_decrease_ttl(pkt->iph);
-	xfrm_xdp_link_header(flow, pkt->iph);
-	xdp->data = (void *)pkt->iph - flow->rewrite.link_len;
-	xdp->data_end = (void *)pkt->iph + pkt->len;
+	ip_decrease_ttl(pkt.iph);
+	if (unlikely(flow->rewrite.vlan_tci))
+		xfrm_xdp_vlan_header(flow, pkt.iph);
+	else
+		xfrm_xdp_cached_header(flow, pkt.iph);
+	xdp->data = (void *)pkt.iph - flow->rewrite.link_len;
+	xdp->data_end = (void *)pkt.iph + pkt.len;
 	xdp->data_meta = xdp->data;
+	xdp->flags &= ~XDP_FLAGS_DECRYPTED;
 	this_cpu_write(xfrm_xdp_decrypted.data, NULL);
 	if (unlikely(flow->upper))
-		xfrm_xdp_upper_count_out(flow, pkt->len, pkt->len);
+		xfrm_xdp_upper_count_out(flow, pkt.len, pkt.len);
 
 	xfrm_xdp_count(flow->xnet, XFRM_XDP_FORWARD);
 	return flow->ifindex;
@@ -307,7 +358,7 @@ static int xfrm_xdp_send_plain(struct xdp_buff *xdp,
 static int xfrm_xdp_output_through(struct xdp_buff *xdp,
 				   struct xfrm_xdp_flow *flow);
 
-/* @ordinary: the flow is, and no packet takes it that was decrypted. */
+/* Encrypt. @ordinary: the flow is, and no packet takes it that was decrypted. */
 static __always_inline int __xfrm_xdp_output(struct xdp_buff *xdp,
 					     struct xfrm_xdp_flow *flow,
 					     bool ordinary)
@@ -326,7 +377,7 @@ static __always_inline int __xfrm_xdp_output(struct xdp_buff *xdp,
 	dst = READ_ONCE(flow->dst);
 	if (unlikely(!dst))
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSDEAD);
-	why = xfrm_xdp_check(xdp, flow, dst, ordinary, &pkt);
+	why = xfrm_xdp_check(xdp, flow, dst, ordinary, false, &pkt);
 	if (unlikely(why))
 		return ordinary && xdp->flags & XDP_FLAGS_DECRYPTED ?
 		       xfrm_xdp_output_through(xdp, flow) :
@@ -337,9 +388,6 @@ static __always_inline int __xfrm_xdp_output(struct xdp_buff *xdp,
 		if (why)
 			return xfrm_xdp_pass(flow, xdp, why);
 	}
-
-	if (!ordinary && flow->kind == XFRM_XDP_PLAIN)
-		return xfrm_xdp_send_plain(xdp, flow, &pkt);
 
 	if (unlikely(!xfrm_xdp_request_room(xdp, flow->cipher.async)))
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSMEMORY);
@@ -407,24 +455,38 @@ static __always_inline int __xfrm_xdp_output(struct xdp_buff *xdp,
 	return 0;
 }
 
+/* The callers below save no register before they know which of these it is. */
+static noinline int xfrm_xdp_output_ordinary(struct xdp_buff *xdp,
+					     struct xfrm_xdp_flow *flow)
+{
+	return __xfrm_xdp_output(xdp, flow, true);
+}
+
+static noinline int xfrm_xdp_output_other(struct xdp_buff *xdp,
+					  struct xfrm_xdp_flow *flow)
+{
+	int ret = __xfrm_xdp_output(xdp, flow, false);
+
+	if (ret >= 0)
+		xdp->flags &= ~XDP_FLAGS_DECRYPTED;
+	return ret;
+}
+
 /* What came in clear does not take the flow of what was decrypted, nor the other
  * way round, nor does what came through another state.
  */
-static noinline int xfrm_xdp_output_through(struct xdp_buff *xdp,
-					    struct xfrm_xdp_flow *flow)
+static int xfrm_xdp_output_through(struct xdp_buff *xdp,
+				   struct xfrm_xdp_flow *flow)
 {
 	const struct xfrm_xdp_through *through = xfrm_xdp_through(xdp);
-	int ret;
 
 	if (unlikely(flow->kind == XFRM_XDP_DECRYPT))
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSKIND);
 	if (unlikely((through ? through->x : NULL) != flow->sa))
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSTHROUGH);
 
-	ret = __xfrm_xdp_output(xdp, flow, false);
-	if (ret >= 0)
-		xdp->flags &= ~XDP_FLAGS_DECRYPTED;
-	return ret;
+	return flow->kind == XFRM_XDP_PLAIN ? xfrm_xdp_output_plain(xdp, flow) :
+					      xfrm_xdp_output_other(xdp, flow);
 }
 
 /**
@@ -469,5 +531,5 @@ int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 	if (unlikely(!flow->ordinary))
 		return xfrm_xdp_output_through(xdp, flow);
 
-	return __xfrm_xdp_output(xdp, flow, true);
+	return xfrm_xdp_output_ordinary(xdp, flow);
 }

@@ -4,12 +4,36 @@
 
 /* Does a frame belong to a flow? The same for all that happens to it then. */
 
+#include <linux/etherdevice.h>
 #include <linux/icmp.h>
 #include <linux/netfilter.h>
 #include <linux/unaligned.h>
 #include <net/inet_ecn.h>
 
 #include "xfrm_xdp_internal.h"
+
+/* Is a header, and what flows need behind it, in front of @end? */
+static __always_inline bool xfrm_xdp_readable(const struct iphdr *iph,
+					      const void *end)
+{
+	return (const void *)(iph + 1) + 8 <= end;
+}
+
+/* Could XDP forward such a packet? It is readable. */
+static __always_inline bool xfrm_xdp_header_ok(const struct iphdr *iph,
+					       const void *end)
+{
+	u32 len;
+
+	/* version 4, no options */
+	if (unlikely(*(const u8 *)iph != 0x45))
+		return false;
+	if (unlikely(iph->frag_off & htons(IP_MF | IP_OFFSET)))
+		return false;
+
+	len = ntohs(iph->tot_len);
+	return likely(len >= sizeof(*iph) + 8 && (const void *)iph + len <= end);
+}
 
 /* The parts of a packet that @network begins and @end ends that select a flow;
  * -EPROTO for what is no IPv4 packet that XDP could forward.
@@ -20,18 +44,9 @@ __xfrm_xdp_parse(const struct iphdr *iph, const void *end,
 {
 	const void *l4 = iph + 1;
 	const struct icmphdr *icmp;
-	u32 len;
 
-	if (unlikely(l4 + 8 > end))
-		return -EPROTO;
-	/* version 4, no options */
-	if (unlikely(*(const u8 *)iph != 0x45))
-		return -EPROTO;
-	if (unlikely(iph->frag_off & htons(IP_MF | IP_OFFSET)))
-		return -EPROTO;
-
-	len = ntohs(iph->tot_len);
-	if (unlikely(len < sizeof(*iph) + 8 || (const void *)iph + len > end))
+	if (unlikely(!xfrm_xdp_readable(iph, end) ||
+		     !xfrm_xdp_header_ok(iph, end)))
 		return -EPROTO;
 
 	tuple->saddr = iph->saddr;
@@ -58,15 +73,18 @@ __xfrm_xdp_parse(const struct iphdr *iph, const void *end,
 	return -EPROTO;
 }
 
-/* But for the tag; both addresses at once. */
-static __always_inline bool xfrm_xdp_tuple_eq(const struct iphdr *iph,
-					      const struct xfrm_xdp_tuple *a,
-					      const struct xfrm_xdp_tuple *b)
+/* Does a flow of a protocol with ports, or of ESP, select a packet? But for the
+ * tag; both addresses at once, and without a tuple of the packet.
+ */
+static __always_inline bool xfrm_xdp_selects(const struct xfrm_xdp_tuple *tuple,
+					     const struct iphdr *iph)
 {
 	return get_unaligned((const u64 *)&iph->saddr) ==
-	       get_unaligned((const u64 *)&b->saddr) &&
-	       a->ports == b->ports && a->protocol == b->protocol &&
-	       a->dscp == b->dscp;
+	       get_unaligned((const u64 *)&tuple->saddr) &&
+	       iph->protocol == tuple->protocol &&
+	       iph->protocol != IPPROTO_ICMP &&
+	       *(const __be32 *)(iph + 1) == tuple->ports &&
+	       (iph->tos & ~INET_ECN_MASK) == tuple->dscp;
 }
 
 /**
@@ -89,7 +107,6 @@ xfrm_xdp_check_frame(const struct xdp_buff *xdp,
 			    (clear ? XDP_FLAGS_DECRYPTED : 0);
 	const struct net_device *in = xdp->rxq->dev;
 	const struct ethhdr *eth = xdp->data;
-	struct xfrm_xdp_tuple tuple;
 	enum xfrm_xdp_stat why;
 	struct iphdr *iph;
 
@@ -107,11 +124,11 @@ xfrm_xdp_check_frame(const struct xdp_buff *xdp,
 		return XFRM_XDP_PASSBUFFER;
 
 	iph = (struct iphdr *)(eth + 1);
-	if (unlikely((void *)(iph + 1) > xdp->data_end ||
+	if (unlikely(!xfrm_xdp_readable(iph, xdp->data_end) ||
 		     eth->h_proto != flow->h_proto))
 		return XFRM_XDP_PASSHEADER;
 
-	if (unlikely(!ether_addr_equal(eth->h_dest, flow->dmac)))
+	if (unlikely(!ether_addr_equal_64bits(eth->h_dest, flow->dmac)))
 		return XFRM_XDP_PASSMAC;
 
 	if (unlikely(flow->tuple.vlan_tci)) {
@@ -119,19 +136,35 @@ xfrm_xdp_check_frame(const struct xdp_buff *xdp,
 		if (why)
 			return why;
 		iph = (void *)iph + VLAN_HLEN;
+		if (!xfrm_xdp_readable(iph, xdp->data_end))
+			return XFRM_XDP_PASSHEADER;
 	}
 
-	if (unlikely(__xfrm_xdp_parse(iph, xdp->data_end, &tuple)))
+	if (unlikely(!xfrm_xdp_header_ok(iph, xdp->data_end)))
 		return XFRM_XDP_PASSHEADER;
 
-	if (unlikely(!xfrm_xdp_tuple_eq(iph, &tuple, &flow->tuple)))
-		return XFRM_XDP_PASSSELECTOR;
+	if (unlikely(!xfrm_xdp_selects(&flow->tuple, iph))) {
+		why = xfrm_xdp_check_tuple(flow, iph, xdp->data_end);
+		if (why)
+			return why;
+	}
 
 	if (unlikely(ip_fast_csum(iph, sizeof(*iph) / 4)))
 		return XFRM_XDP_PASSCSUM;
 
 	*network = iph;
 	return 0;
+}
+
+/* xfrm_state_check_expire(), called only where it has something to do. The hard
+ * limits are the caller's. Under the lock of the state.
+ */
+static __always_inline void xfrm_xdp_check_expire(struct xfrm_state *x)
+{
+	if (unlikely(!READ_ONCE(x->curlft.use_time) || READ_ONCE(x->xso.dev) ||
+		     x->curlft.bytes >= x->lft.soft_byte_limit ||
+		     x->curlft.packets >= x->lft.soft_packet_limit))
+		xfrm_state_check_expire(x);
 }
 
 /**

@@ -10,7 +10,6 @@
 
 #include <linux/if_vlan.h>
 #include <linux/interrupt.h>
-#include <linux/local_lock.h>
 #include <linux/mm.h>
 #include <linux/poison.h>
 #include <net/page_pool/helpers.h>
@@ -24,12 +23,7 @@ enum {
 	XFRM_XDP_REQUEST_DONE,		/* xfrm_xdp_request_done() was there */
 };
 
-struct xfrm_xdp_requests {
-	local_lock_t		bh_lock;
-	struct xfrm_xdp_request	*req;
-};
-
-static DEFINE_PER_CPU(struct xfrm_xdp_requests, xfrm_xdp_requests) = {
+DEFINE_PER_CPU(struct xfrm_xdp_requests, xfrm_xdp_requests) = {
 	.bh_lock = INIT_LOCAL_LOCK(bh_lock),
 };
 
@@ -49,37 +43,20 @@ static struct xfrm_xdp_request *xfrm_xdp_request_alloc(gfp_t gfp)
 }
 
 /**
- * xfrm_xdp_request_get() - take this CPU's request
+ * xfrm_xdp_request_renew() - the last request went asynchronous: make another
  *
- * Nothing between this and xfrm_xdp_request_put() may run an XDP program. BH
- * off.
+ * For xfrm_xdp_request_get(), under its lock.
  *
- * Return: the request, or NULL, and then there is nothing to put.
+ * Return: the request, or NULL.
  */
-struct xfrm_xdp_request *xfrm_xdp_request_get(void)
+struct xfrm_xdp_request *xfrm_xdp_request_renew(void)
 {
-	struct xfrm_xdp_request *req;
+	struct xfrm_xdp_request *req = NULL;
 
-	local_lock_nested_bh(&xfrm_xdp_requests.bh_lock);
-	req = __this_cpu_read(xfrm_xdp_requests.req);
-	if (likely(req))
-		return req;
-
-	/* The last one went asynchronous. */
 	if (atomic_read(&xfrm_xdp_in_flight) < XFRM_XDP_IN_FLIGHT_MAX)
 		req = xfrm_xdp_request_alloc(GFP_ATOMIC | __GFP_NOWARN);
 	__this_cpu_write(xfrm_xdp_requests.req, req);
-	if (!req)
-		local_unlock_nested_bh(&xfrm_xdp_requests.bh_lock);
 	return req;
-}
-
-/**
- * xfrm_xdp_request_put() - end of xfrm_xdp_request_get()
- */
-void xfrm_xdp_request_put(void)
-{
-	local_unlock_nested_bh(&xfrm_xdp_requests.bh_lock);
 }
 
 static struct page *xfrm_xdp_page(const struct xdp_buff *xdp)

@@ -72,9 +72,9 @@ extern xfrm_xdp_flow_t *
 bpf_xdp_xfrm_lookup(struct xdp_md *ctx, xfrm_xdp_flow_t *flow__nullable,
 		    struct bpf_xdp_xfrm_opts *opts, __u32 opts__sz) __ksym;
 
-/* Take the key from the packet. It is only a hint: the kernel compares the
- * packet with the flow itself. @len is that of the frame. Returns false for what
- * XDP never forwards.
+/* Take the key from the packet, but for the device and @sa. It is only a hint: the
+ * kernel compares the packet with the flow itself. @len is that of the frame.
+ * Returns false for what XDP never forwards.
  */
 static __always_inline bool parse(struct xdp_md *ctx, struct xdp_xfrm_key *key,
 				  __u64 *len)
@@ -105,7 +105,6 @@ static __always_inline bool parse(struct xdp_md *ctx, struct xdp_xfrm_key *key,
 
 	icmp = (void *)(iph + 1);
 	ports = (void *)(iph + 1);
-	key->ifindex = ctx->ingress_ifindex;
 	key->saddr = iph->saddr;
 	key->daddr = iph->daddr;
 	key->protocol = iph->protocol;
@@ -233,7 +232,8 @@ static __always_inline int decrypt(struct xdp_md *ctx, struct xdp_xfrm_key *key,
 	ret = bpf_xdp_xfrm_input(ctx, flow, &sa, sizeof(sa));
 	if (ret > 0) {
 		count(value, len);
-		__builtin_memset(key, 0, sizeof(*key));
+		/* the rest is taken from the inner packet */
+		key->vlan_tci = 0;
 		key->sa = sa.reqid + 1;
 		return DECRYPTED;
 	}
@@ -260,6 +260,7 @@ int xdp_xfrm(struct xdp_md *ctx)
 	if (!parse(ctx, &key, &len))
 		return XDP_PASS;
 
+	key.ifindex = ctx->ingress_ifindex;
 	if (key.protocol == IPPROTO_ESP) {
 		ret = decrypt(ctx, &key, len);
 		if (ret != DECRYPTED)
