@@ -100,7 +100,7 @@ send 3 sport=1050 size=1000 df=0 fragment=1 inner=any
 expect 'reassembled for conntrack' XfrmXdpOffer=0 XfrmXdpLearned=0 XfrmXdpOutput=0 esp=3 \
 	good=3 delivered=3
 send 3 sport=1050 size=1000 df=0
-refused 'the same datagrams in one piece' 'XfrmXdpNoFilter>0' good=3 delivered=3
+refused 'the same datagrams in one piece, not answered' 'XfrmXdpNoConntrack>0' good=3 delivered=3
 rules ''
 
 g1 ip xfrm state delete src "$IP_G1_WAN" dst "$IP_G2_WAN" proto esp spi "$SPI_OUT"

@@ -115,11 +115,14 @@ expect 'IPv6 inside: decrypted in XDP, forwarded by the stack' XfrmXdpInput=4 \
 g1 sysctl -qw net.ipv6.conf.all.disable_ipv6=1
 new_state
 
-chain input 'ip protocol esp accept'
+chain input 'ip protocol esp limit rate 1000/second accept'
 ask send 5 sport=1002
 expect 'a rule in INPUT may judge each ESP packet: by the stack' XfrmXdpInput=0 arrived=5 \
 	good=5
-chain forward 'accept'
+chain input 'ip protocol esp accept'
+ask send 5 sport=1004
+expect 'a rule in INPUT that judges them alike: in XDP' XfrmXdpInput=4 arrived=5 good=5
+chain forward 'limit rate 1000/second accept'
 ask send 5 sport=1003
 expect 'a rule in FORWARD: decrypted in XDP, forwarded by the stack' XfrmXdpInput=4 \
 	XfrmXdpForward=0 XfrmXdpNoFilter=1 arrived=5 good=5

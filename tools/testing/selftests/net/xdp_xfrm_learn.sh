@@ -74,7 +74,7 @@ send 3 sport=1014
 refused 'accepted by a rule that counts packets' 'XfrmXdpNoFilter>0' good=3 delivered=3
 chain forward 'ip dscp set cs1'
 send 3 sport=1015 inner=any
-refused 'another DSCP by a rule' 'XfrmXdpNoClear>0' esp=3 delivered=3
+refused 'another DSCP by a rule' 'XfrmXdpNoFilter>0' esp=3 delivered=3
 nat postrouting "ip saddr $IP_A masquerade"
 send 3 sport=1016
 refused 'masqueraded, and then without policy' esp=0

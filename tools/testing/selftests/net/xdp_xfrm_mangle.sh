@@ -70,26 +70,26 @@ send 3 sport=1005 outer=any
 refused 'DNAT of the ESP packet' esp=3 good=3 outer_dst=$other_peer dmac=$other_mac
 g1 conntrack -F >/dev/null 2>&1
 
-# A TTL that is changed before xfrm_output() shows there; what no header shows,
-# and what is done to the ESP packet, only in the rules
+# No packet need show what these would do to another one
 chain forward 'ip ttl set 10'
 send 3 sport=1010 inner=any
-refused 'another TTL in FORWARD' 'XfrmXdpNoClear>0' good=3 inner_ttl=10 delivered=3
+refused 'another TTL in FORWARD' 'XfrmXdpNoFilter>0' good=3 inner_ttl=10 delivered=3
 chain postrouting 'ip protocol udp ip ttl set 10'
 send 3 sport=1011 inner=any
-refused 'another TTL in POSTROUTING' 'XfrmXdpNoClear>0' good=3 inner_ttl=10 delivered=3
+refused 'another TTL in POSTROUTING' 'XfrmXdpNoFilter>0' good=3 inner_ttl=10 delivered=3
 chain postrouting 'ip protocol esp ip ttl set 10'
 send 3 sport=1012 outer=any
 refused 'another TTL of the ESP packet' 'XfrmXdpNoFilter>0' good=3 outer_ttl=10 delivered=3
 chain postrouting 'ip protocol udp ip dscp set cs1'
 send 3 sport=1013 inner=any
-refused 'another DSCP in POSTROUTING' 'XfrmXdpNoClear>0' good=3 outer_tos=32 delivered=3
+refused 'another DSCP in POSTROUTING' 'XfrmXdpNoFilter>0' good=3 outer_tos=32 delivered=3
 chain postrouting 'ip protocol esp ip dscp set cs1'
 send 3 sport=1014 outer=any
 refused 'another DSCP of the ESP packet' 'XfrmXdpNoFilter>0' good=3 outer_tos=32 delivered=3
 chain forward 'tcp flags syn tcp option maxseg size set 1000'
 send 3 sport=1015 proto=syn inner=any
-refused 'another maximum segment size' 'XfrmXdpNoFilter>0' good=3 mss=1000
+expect 'another maximum segment size' XfrmXdpOffer=0 XfrmXdpLearned=0 XfrmXdpOutput=0 good=3 \
+	mss=1000
 
 rules ''
 # no function here, so that $! is the program
@@ -103,11 +103,16 @@ for point in 'prerouting ip protocol udp' 'forward ip protocol udp' \
 	hook=${point%% *}
 	chain "$hook" "${point#* } queue num 0"
 	send 3 sport=$((++port)) arrive=3
-	# the offer is dropped when the packet is queued: no reason is left for later
-	refused "accepted by user space in ${hook^^}" XfrmXdpNoFilter=0 good=3 delivered=3
+	refused "accepted by user space in ${hook^^}" XfrmXdpNoFilter=1 good=3 delivered=3
 	sum=$((sum + 3))
 	check "user space judged each of them in ${hook^^}" queued $sum
 done
+
+# trusted or not, a packet that is queued loses its offer
+g1 sysctl -qw net.core.xfrm_xdp_trust_filter=1
+send 3 sport=1029 arrive=3
+refused 'accepted by user space, and the filter is trusted' XfrmXdpNoFilter=0 good=3 delivered=3
+g1 sysctl -qw net.core.xfrm_xdp_trust_filter=0
 
 rules ''
 known_flow 1030
