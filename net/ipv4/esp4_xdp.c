@@ -76,12 +76,11 @@ static __always_inline void esp4_xdp_sg(struct scatterlist *sg, void *data,
 	struct page *page = virt_to_page(data);
 	u32 offset = offset_in_page(data);
 
+	/* Where the table ends is known: it need not be read and kept. */
+	sg[0].page_link = likely(icvlen) ? 0 : SG_END;
 	sg_set_page(&sg[0], page, len, offset);
+	sg[1].page_link = SG_END;
 	sg_set_page(&sg[1], page, icvlen, offset + len);
-	if (unlikely(!icvlen))
-		sg_mark_end(&sg[0]);
-	else
-		sg_unmark_end(&sg[0]);
 }
 
 /* Point the request at an ESP packet, of which the cipher is to work on @crypt_len

@@ -10,7 +10,6 @@
 
 #include <linux/if_arp.h>
 #include <linux/netdevice.h>
-#include <net/raw.h>
 #include <net/sch_generic.h>
 
 #include "xfrm_xdp_internal.h"
@@ -194,21 +193,6 @@ enum xfrm_xdp_stat xfrm_xdp_tc_check(const struct net *net,
 	tunnel = dev_get_by_index_rcu((struct net *)net,
 				      origin->tunnel_ifindex);
 	return xfrm_xdp_egress_ok(tunnel) ? 0 : XFRM_XDP_NOTC;
-}
-
-/**
- * xfrm_xdp_socket_listens() - does a raw socket get a copy of ESP packets?
- * @net: netns
- *
- * Under RCU.
- *
- * Return: true if there may be one, as raw_local_deliver() looks for it.
- */
-bool xfrm_xdp_socket_listens(struct net *net)
-{
-	u32 hash = raw_hashfunc(net, IPPROTO_ESP);
-
-	return unlikely(!hlist_empty(&raw_v4_hashinfo.ht[hash]));
 }
 
 /**

@@ -227,7 +227,8 @@ static __always_inline bool xfrm_xdp_accept(struct xfrm_state *x,
 		goto refuse;
 	}
 
-	if (unlikely(esp->seq_hi != xfrm_xdp_replay_seqhi(x, seq) ||
+	if (unlikely((x->props.flags & XFRM_STATE_ESN &&
+		      esp->seq_hi != xfrm_replay_seqhi(x, seq)) ||
 		     !xfrm_xdp_replay_ok(x, seq))) {
 		xfrm_xdp_overtaken(x, esp);
 		goto refuse;

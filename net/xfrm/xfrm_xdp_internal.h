@@ -14,6 +14,7 @@
 #include <net/ip.h>
 #include <net/net_namespace.h>
 #include <net/protocol.h>
+#include <net/raw.h>
 #include <net/tcp.h>
 #include <net/xfrm.h>
 #include <net/xfrm_xdp.h>
@@ -82,6 +83,21 @@ static __always_inline void xfrm_xdp_mib_in(struct net *net, u8 tos, u32 len)
 {
 	__IP_UPD_PO_STATS(net, IPSTATS_MIB_IN, len);
 	__IP_ADD_STATS(net, IPSTATS_MIB_NOECTPKTS + (tos & INET_ECN_MASK), 1);
+}
+
+/**
+ * xfrm_xdp_socket_listens() - does a raw socket get a copy of ESP packets?
+ * @net: netns
+ *
+ * Under RCU.
+ *
+ * Return: true if there may be one, as raw_local_deliver() looks for it.
+ */
+static inline bool xfrm_xdp_socket_listens(struct net *net)
+{
+	u32 hash = raw_hashfunc(net, IPPROTO_ESP);
+
+	return unlikely(!hlist_empty(&raw_v4_hashinfo.ht[hash]));
 }
 
 /* Leave nothing of a frame that must not be sent, only a link layer header. */
@@ -236,7 +252,6 @@ enum xfrm_xdp_stat xfrm_xdp_tc_check(const struct net *net,
 				     struct net_device *dev);
 enum xfrm_xdp_stat xfrm_xdp_input_check(const struct net *net,
 					const struct xfrm_xdp_origin *origin);
-bool xfrm_xdp_socket_listens(struct net *net);
 enum xfrm_xdp_stat xfrm_xdp_bypass_check(const struct net *net,
 					 const struct xfrm_xdp_origin *origin,
 					 struct net_device *dev);
