@@ -25,7 +25,6 @@
 
 #include <crypto/aead.h>
 #include <linux/bits.h>
-#include <linux/hash.h>
 #include <linux/if_ether.h>
 #include <linux/ip.h>
 #include <linux/jump_label.h>
@@ -602,24 +601,24 @@ static inline void xfrm_xdp_hooked(struct sk_buff *skb,
 
 /**
  * xfrm_xdp_rules_bit() - the bit of a chain or set in the mask of a flow
- * @rules: chain or set
+ * @slot: number of the chain or set
  *
- * Return: one of 64 bits; others may have the same.
+ * Return: one of 64 bits; where there are more, some have the same.
  */
-static inline u64 xfrm_xdp_rules_bit(const void *rules)
+static inline u64 xfrm_xdp_rules_bit(u8 slot)
 {
-	return BIT_ULL(hash_ptr(rules, 6));
+	return BIT_ULL(slot % BITS_PER_TYPE(u64));
 }
 
 /**
  * xfrm_xdp_asked() - a chain or set judges a packet
  * @skb: packet
- * @rules: chain or set
+ * @slot: number of the chain or set
  */
-static inline void xfrm_xdp_asked(struct sk_buff *skb, const void *rules)
+static inline void xfrm_xdp_asked(struct sk_buff *skb, u8 slot)
 {
 	if (xfrm_xdp_offered(skb))
-		__xfrm_xdp_asked(skb, xfrm_xdp_rules_bit(rules));
+		__xfrm_xdp_asked(skb, xfrm_xdp_rules_bit(slot));
 }
 
 /**
@@ -677,12 +676,12 @@ static inline void xfrm_xdp_invalidate(struct net *net) { }
 static inline void xfrm_xdp_rules_changed(struct net *net, u64 bits) { }
 static inline void xfrm_xdp_disconnect(struct net *net) { }
 
-static inline u64 xfrm_xdp_rules_bit(const void *rules)
+static inline u64 xfrm_xdp_rules_bit(u8 slot)
 {
 	return 0;
 }
 
-static inline void xfrm_xdp_asked(struct sk_buff *skb, const void *rules) { }
+static inline void xfrm_xdp_asked(struct sk_buff *skb, u8 slot) { }
 static inline void xfrm_xdp_hooked(struct sk_buff *skb,
 				   const struct nf_hook_ops *ops) { }
 static inline void xfrm_xdp_unstable(struct sk_buff *skb, const char *table,
