@@ -37,7 +37,8 @@ named()
 
 forward()
 {
-	printf 'table ip t { %s chain c { type filter hook forward priority 0; %s; }; }' "${2:+$2;}" "$1"
+	printf 'table ip t { %s chain c { type filter hook forward priority 0; %s; }; }' \
+		"${2:+$2;}" "$1"
 }
 
 # iptables_flow NAME RULE...: a new flow past a rule of iptables-legacy or iptables-nft
@@ -72,7 +73,7 @@ gateway_up
 g1 ip neigh replace "$IP_G2_WAN" lladdr "$MAC_G2_WAN" dev wan0 nud permanent
 
 flow 'addresses, ports, interfaces' "$(forward "ip saddr $NET_A ip daddr $NET_B iifname lan0 \
-	oifname wan0 meta l4proto udp udp dport 2000 counter accept")"
+	oifname wan0 meta l4proto 17 udp dport 2000 counter accept")"
 flow 'policy drop, a rule that accepts' "table ip t { chain c { type filter hook forward \
 	priority 0; policy drop; ip daddr $IP_B accept; }; }"
 flow 'sets and maps without timeout' "$(forward \
@@ -85,7 +86,8 @@ flow 'mark, jump, route, reverse path' "table ip t { chain c { type filter hook 
 	priority mangle; fib saddr . iif oif exists meta mark set 7; }; chain f { type filter \
 	hook forward priority 0; meta mark 7 rt ipsec exists accept; }; }"
 flow 'segments that open a connection are of no concern' "$(forward \
-	'tcp flags syn tcp option maxseg size set rt mtu; tcp flags syn / syn,rst limit rate 1/second')"
+	'tcp flags syn tcp option maxseg size set rt mtu; tcp flags syn / syn,rst \
+	limit rate 1/second')"
 flow 'a limit for others' "$(forward "ip daddr 10.9.9.9 limit rate 1/second accept")"
 flow 'ESP on its way out' "table ip t { chain c { type filter hook output priority 0; ip protocol \
 	esp ip daddr $IP_G2_WAN accept; }; chain d { type filter hook postrouting priority 0; \
