@@ -154,7 +154,7 @@ g1 ip xfrm policy delete src "$IP_A" dst "$IP_B" dir out
 known_flow 1003
 policy out delete
 send 3 sport=1003
-expect 'policy deleted: in clear, by the stack' XfrmXdpOutput=0 XfrmXdpPassAuth=1 \
+expect 'policy deleted: in clear, by the stack' XfrmXdpOutput=0 XfrmXdpPassDst=1 \
 	'XfrmXdpNoPlain>0' esp=0 clear=3
 policy out add priority 10 "${tunnel[@]}"
 policy fwd add priority 1
