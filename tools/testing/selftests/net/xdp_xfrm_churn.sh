@@ -98,7 +98,8 @@ addresses()
 rules()
 {
 	for _ in 1 2; do
-		g1 nft 'add table ip t; add chain ip t c { type filter hook forward priority 0; }; add rule ip t c limit rate 1000000/second accept'
+		g1 nft 'add table ip t; add chain ip t c { type filter hook forward priority 0; }'
+		g1 nft 'add rule ip t c limit rate 1000000/second accept'
 		pause 1
 		g1 nft 'delete table ip t'
 		pause 1
