@@ -34,6 +34,7 @@ esac
 out=$source/$dir
 make=(make "-j$(nproc)" "O=$dir" "CC=ccache gcc" "HOSTCC=ccache gcc")
 [[ $kernel != uml ]] || make+=(ARCH=um)
+[[ $kernel != patch ]] || make+=(W=1)
 
 # The same objects from every clone: relative paths, no clock, no names
 export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$source CCACHE_MAXSIZE=${CCACHE_MAXSIZE-5G}
@@ -72,6 +73,11 @@ compile() {
 		"${make[@]}" modules_install INSTALL_MOD_PATH="$out/modules"
 }
 
+# symbols: what the configuration of a patch depends on, as far as the series changes it
+symbols() {
+	cat "$out/requested" "$source"/net/{xfrm,ipv4}/Kconfig | sha256sum
+}
+
 locked "$kernel"
 mkdir -p "$out"
 requested
@@ -81,6 +87,9 @@ stamp=$(cat "$build/stamp" "$out/requested" "$0" | sha256sum)
 [[ $kernel != patch ]] || stamp=
 [[ -z $stamp || $stamp != "$(cat "$out/built" 2>/dev/null)" ]] || exit 0
 rm -f "$out/built"
-step "configuring the $kernel kernel" "$log/$kernel.config.log" configure
+if [[ $kernel != patch || $(symbols) != "$(cat "$out/symbols" 2>/dev/null)" ]]; then
+	step "configuring the $kernel kernel" "$log/$kernel.config.log" configure
+	[[ $kernel != patch ]] || symbols >"$out/symbols"
+fi
 step "building the $kernel kernel" "$log/$kernel.log" compile
 printf '%s\n' "$stamp" >"$out/built"

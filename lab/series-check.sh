@@ -1,18 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# Every patch of the series builds, with the drivers it edits, and brings no
-# warning of its own under W=1 and sparse. Long: by hand, after make series.
+# Every patch of the series builds, the drivers it edits too, and brings no warning of its
+# own under W=1 and sparse. Long: by hand, after make series.
 . "$(dirname "$0")/common.sh"
 
 repo=$build/series.git
 tree=$build/patch
 checks=$build/series-check
-
-# build TARGET...: those of this state; modules are the drivers
-build() {
-	"$lab/kernel.sh" patch "$@"
-	! grep -n 'warning:' "$log/patch.log" >&2 || die "$* of patch $number compiles with warnings"
-}
 
 # put COMMIT: the tree gets the files of this state of the series, and no others of it
 put() {
@@ -27,36 +21,48 @@ put() {
 	rm -rf "$state"
 }
 
-# warnings FILE.c...: what gcc W=1 and sparse say of them, without line numbers
-warnings() {
-	local file objects=()
+# objects FILE...: what those files are compiled to that are here and are the kernel's
+objects() {
+	local file
 	for file; do
-		[[ ! -f $tree/bench/${file%.c}.o ]] || objects+=("${file%.c}.o")
+		case $file in
+		tools/* | samples/* | *.h | *.S) ;;
+		*.c) [[ ! -f $tree/$file ]] || printf '%s\n' "${file%.c}.o" ;;
+		esac
 	done
-	((${#objects[@]})) || return 0
-	(cd "$tree/bench" && rm -f "${objects[@]}")
-	make -C "$tree" O=bench -k C=1 W=1 "CC=gcc" "HOSTCC=ccache gcc" "${objects[@]}" 2>&1 |
-		grep -E 'warning:|error:' | sed -E 's/:[0-9]+(:[0-9]+)?:/:/g' | sort -u || true
 }
 
+# warnings NAME OBJECT...: what gcc W=1 and sparse say, without line numbers, into NAME
+warnings() {
+	local name=$1
+	shift
+	"$lab/kernel.sh" patch vmlinux "$@"
+	cp "$log/patch.log" "$checks/$name.gcc"
+	(($#)) && "$lab/kernel.sh" patch C=2 "$@"
+	grep -hE 'warning:|error:' "$checks/$name.gcc" "$log/patch.log" |
+		sed -E 's/:[0-9]+(:[0-9]+)?:/:/g' | sort -u >"$checks/$name" || true
+}
+
+# all of the series' own symbols in this kernel, but for BTF, which needs debug info;
+# the test kernel links what depends on it
 [[ -d $tree ]] || cp -al "$pristine" "$tree"
 rm -rf "$checks"
 mkdir -p "$checks"
-number=0
+commits=$(git -C "$repo" rev-list --reverse start..base)
 put start
-build vmlinux modules
-for commit in $(git -C "$repo" rev-list --reverse start..base); do
+mapfile -t edited < <(objects $(git -C "$repo" diff --name-only start base))
+printf 'the unpatched kernel, for its own warnings\n'
+warnings known "${edited[@]}"
+number=0
+for commit in $commits; do
 	number=$((number + 1))
 	subject=$(git -C "$repo" log -1 --format=%s "$commit")
-	mapfile -t sources < <(git -C "$repo" diff --name-only "$commit^" "$commit" -- '*.c')
-	warnings "${sources[@]}" >"$checks/before"
-	put "$commit"
 	printf '%02d %s\n' "$number" "$subject"
-	build vmlinux
-	[[ "${sources[*]}" != *drivers/net/ethernet* ]] || build modules
-	warnings "${sources[@]}" >"$checks/$number"
-	new=$(comm -13 "$checks/before" "$checks/$number")
+	put "$commit"
+	mapfile -t edited < <(objects $(git -C "$repo" diff --name-only "$commit^" "$commit"))
+	warnings "$number" "${edited[@]}"
+	new=$(comm -13 "$checks/known" "$checks/$number")
 	[[ -z $new ]] || die "patch $number ($subject) brings warnings: $new"
 done
-build modules
+step "building the modules" "$log/patch.modules.log" "$lab/kernel.sh" patch modules
 printf '%d patches build, without a new warning of gcc W=1 or sparse\n' "$number"

@@ -262,6 +262,7 @@ struct xfrm_xdp_fwd {
  * @cipher: how to encrypt
  * @fl: what the stack asked XFRM for, for bpf_xdp_xfrm_lookup()
  * @if_id: the same; for XFRM_XDP_DECRYPT that of the state
+ * @reqid: of the state, for XFRM_XDP_DECRYPT
  * @tunnel: xfrm interface or VTI that it is sent to; for XFRM_XDP_DECRYPT the
  *	xfrm interface that gets what was decrypted; or NULL. Valid while the flow
  *	is authorised
@@ -306,10 +307,11 @@ struct xfrm_xdp_flow {
 	bool				gro;
 	bool				gro_can;
 	int				in_ifindex;
+	u32				if_id;
+	u32				reqid;
 	struct net_device		*tunnel;
 	refcount_t			refcnt;
 	struct flowi			fl;
-	u32				if_id;
 	struct xfrm_xdp_bucket		*bucket;
 	struct hlist_node		node;
 	struct rcu_head			rcu;
@@ -544,13 +546,26 @@ static inline void xfrm_xdp_tunnelled(struct sk_buff *skb,
 		__xfrm_xdp_tunnelled(skb, offer);
 }
 
+/* Metadata lies in front of the MAC header, which a transformation moves: what
+ * was written for the packet as received would be read as that of another one.
+ */
+static inline void xfrm_xdp_metadata_end(struct sk_buff *skb)
+{
+	if (skb_metadata_len(skb))
+		skb_metadata_clear(skb);
+}
+
 /**
  * xfrm_xdp_clear() - at the last clear text, is the packet what XDP saw?
  * @skb: packet entering xfrm_output()
  */
 static inline void xfrm_xdp_clear(struct sk_buff *skb)
 {
-	if (xfrm_xdp_offered(skb))
+	if (!xfrm_xdp_is_learning())
+		return;
+
+	xfrm_xdp_metadata_end(skb);
+	if (skb_ext_exist(skb, SKB_EXT_XFRM_XDP))
 		__xfrm_xdp_clear(skb);
 }
 
@@ -573,8 +588,25 @@ static inline void xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev)
 static inline void xfrm_xdp_decapsulated(struct sk_buff *skb,
 					 struct xfrm_state *x)
 {
-	if (xfrm_xdp_offered(skb))
+	if (!xfrm_xdp_is_learning())
+		return;
+
+	xfrm_xdp_metadata_end(skb);
+	if (skb_ext_exist(skb, SKB_EXT_XFRM_XDP))
 		__xfrm_xdp_decapsulated(skb, x);
+}
+
+/**
+ * xfrm_xdp_state_dying() - a state has reached a soft limit
+ * @x: state, with its lock held
+ *
+ * xfrm_state_find() prefers another one now. Those who have a bundle with this
+ * state shall ask it again.
+ */
+static inline void xfrm_xdp_state_dying(struct xfrm_state *x)
+{
+	if (xfrm_xdp_is_learning())
+		x->genid++;
 }
 
 /**
@@ -671,6 +703,7 @@ static inline void xfrm_xdp_xmit(struct sk_buff *skb,
 				 struct net_device *dev) { }
 static inline void xfrm_xdp_decapsulated(struct sk_buff *skb,
 					 struct xfrm_state *x) { }
+static inline void xfrm_xdp_state_dying(struct xfrm_state *x) { }
 static inline void xfrm_xdp_forget(struct sk_buff *skb) { }
 static inline void xfrm_xdp_invalidate(struct net *net) { }
 static inline void xfrm_xdp_rules_changed(struct net *net, u64 bits) { }

@@ -250,19 +250,13 @@ __bpf_kfunc int bpf_xdp_xfrm_input(struct xdp_md *ctx,
 				   struct xfrm_xdp_flow *flow,
 				   struct bpf_xdp_xfrm_sa *sa, u32 sa__sz)
 {
-	struct xdp_buff *xdp = (struct xdp_buff *)ctx;
-	int ret;
-
 	if (sa__sz != BPF_XDP_XFRM_SA_SZ)
 		return -EINVAL;
 
-	ret = xfrm_xdp_input(xdp, flow);
-	if (ret > 0) {
-		sa->reqid = flow->sa->props.reqid;
-		sa->if_id = flow->sa->if_id;
-	}
-
-	return ret;
+	/* before: there is nothing to save then, nor to restore */
+	sa->reqid = flow->reqid;
+	sa->if_id = flow->if_id;
+	return xfrm_xdp_input((struct xdp_buff *)ctx, flow);
 }
 
 /* bpf_xdp_xfrm_output - Encrypt a packet of a flow

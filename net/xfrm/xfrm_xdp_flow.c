@@ -379,6 +379,7 @@ xfrm_xdp_flow_create_in(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	flow->kind = XFRM_XDP_DECRYPT;
 	flow->h_proto = htons(ETH_P_IP);
 	flow->if_id = origin->sa->if_id;
+	flow->reqid = origin->sa->props.reqid;
 	flow->gro = origin->gro;
 	flow->gro_can = xfrm_xdp_gro_can(in);
 

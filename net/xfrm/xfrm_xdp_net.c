@@ -4,6 +4,8 @@
 #include <linux/netdevice.h>
 #include <linux/random.h>
 #include <linux/rtnetlink.h>
+#include <net/ip_fib.h>
+#include <net/neighbour.h>
 #include <net/netevent.h>
 #include <net/netns/generic.h>
 
@@ -146,13 +148,56 @@ static struct notifier_block xfrm_xdp_netdev_notifier = {
 	.notifier_call = xfrm_xdp_netdev_event,
 };
 
+/* Does the choice among next hops depend on the state of neighbours? Where
+ * fib_select_path() and nexthop_select_path() may look at it. Under RCU.
+ */
+static bool xfrm_xdp_neigh_chooses(struct net *net)
+{
+	struct fib_table *table;
+	int i;
+
+	if (!RB_EMPTY_ROOT(&net->nexthop.rb_root))
+		return true;
+
+#ifdef CONFIG_IP_ROUTE_MULTIPATH
+	if (READ_ONCE(net->ipv4.sysctl_fib_multipath_use_neigh))
+		return true;
+#endif
+
+	for (i = 0; i < FIB_TABLE_HASHSZ; i++) {
+		hlist_for_each_entry_rcu(table, &net->ipv4.fib_table_hash[i],
+					 tb_hlist) {
+			if (table->tb_num_default > 1)
+				return true;
+		}
+	}
+
+	return false;
+}
+
+static void xfrm_xdp_neigh_event(const struct neighbour *neigh)
+{
+	struct net *net = dev_net(neigh->dev);
+
+	rcu_read_lock();
+	if (xfrm_xdp_is_learning() && xfrm_xdp_neigh_chooses(net))
+		xfrm_xdp_invalidate(net);
+	rcu_read_unlock();
+}
+
 /* Packets of a VLAN may have another priority now, others another next hop. */
 static int xfrm_xdp_netevent(struct notifier_block *nb, unsigned long event,
 			     void *ptr)
 {
-	if (event == NETEVENT_IPV4_FWD_UPDATE_PRIORITY_UPDATE ||
-	    event == NETEVENT_IPV4_MPATH_HASH_UPDATE)
+	switch (event) {
+	case NETEVENT_IPV4_FWD_UPDATE_PRIORITY_UPDATE:
+	case NETEVENT_IPV4_MPATH_HASH_UPDATE:
 		xfrm_xdp_invalidate(ptr);
+		break;
+	case NETEVENT_NEIGH_UPDATE:
+		xfrm_xdp_neigh_event(ptr);
+		break;
+	}
 
 	return NOTIFY_DONE;
 }

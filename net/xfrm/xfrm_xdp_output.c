@@ -355,6 +355,13 @@ static noinline int xfrm_xdp_output_plain(struct xdp_buff *xdp,
 	return flow->ifindex;
 }
 
+/* As xfrmi_xmit2() and vti_xmit() count what was not sent. */
+static void xfrm_xdp_tunnel_error(struct net_device *dev)
+{
+	DEV_STATS_INC(dev, tx_errors);
+	DEV_STATS_INC(dev, tx_aborted_errors);
+}
+
 static int xfrm_xdp_output_through(struct xdp_buff *xdp,
 				   struct xfrm_xdp_flow *flow);
 
@@ -449,6 +456,8 @@ static __always_inline int __xfrm_xdp_output(struct xdp_buff *xdp,
 	} else {
 		XFRM_INC_STATS(flow->xnet->net, LINUX_MIB_XFRMOUTSTATEPROTOERROR);
 		xfrm_xdp_count(flow->xnet, XFRM_XDP_OUTPUTERROR);
+		if (flow->tunnel)
+			xfrm_xdp_tunnel_error(flow->tunnel);
 	}
 	xfrm_xdp_request_put();
 	xfrm_xdp_consume(xdp);

@@ -200,8 +200,13 @@ static void test_fails(struct kunit *test)
 	int pages = page_count(gw->page);
 
 	test_mode = TEST_FAILS;
+	/* any device that counts */
+	gw->flow->tunnel = gw->lan;
 	test_send(gw);
+	gw->flow->tunnel = NULL;
 	KUNIT_EXPECT_EQ(test, test_count(gw, XFRM_XDP_OUTPUTERROR), 1);
+	KUNIT_EXPECT_EQ(test, DEV_STATS_READ(gw->lan, tx_errors), 1);
+	KUNIT_EXPECT_EQ(test, DEV_STATS_READ(gw->lan, tx_aborted_errors), 1);
 
 	test_mode = TEST_LATER;
 	test_send(gw);

@@ -287,6 +287,23 @@ static void test_rekey(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gw->x->curlft.packets, 1);
 }
 
+/* From a soft limit on the stack prefers another state, if there is one. */
+static void test_dying(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+
+	static_branch_inc(&xfrm_xdp_learning);
+	gw->x->lft.soft_packet_limit = 1;
+	test_expect_sent(gw);
+	test_expect_sent(gw);
+	KUNIT_EXPECT_EQ(test, gw->x->km.dying, 1);
+	test_frame(gw);
+	xfrm_xdp_test_expect_pass(gw, -ESTALE, XFRM_XDP_PASSDST);
+	xfrm_xdp_test_flow(gw);
+	test_expect_sent(gw);
+	static_branch_dec(&xfrm_xdp_learning);
+}
+
 static void test_mtu(struct kunit *test)
 {
 	struct xfrm_xdp_test_gw *gw = test->priv;
@@ -462,6 +479,7 @@ static struct kunit_case xfrm_xdp_pass_cases[] = {
 	KUNIT_CASE(test_ttl),
 	KUNIT_CASE(test_route),
 	KUNIT_CASE(test_rekey),
+	KUNIT_CASE(test_dying),
 	KUNIT_CASE(test_mtu),
 	KUNIT_CASE(test_neigh),
 	KUNIT_CASE(test_neigh_dead),

@@ -8,6 +8,7 @@
 
 #include "xdp_xfrm_topology.h"
 #include "xdp_xfrm_meta.skel.h"
+#include "xdp_xfrm_ops.skel.h"
 
 /* The same in progs/xdp_xfrm_meta.c */
 #define META_MAX	64
@@ -242,15 +243,21 @@ out:
 		close(to);
 }
 
+/* XFRM looks for metadata while a program takes flows */
 static void encrypted(__u32 flags)
 {
+	struct bpf_link *taker = NULL;
 	struct xdp_xfrm_meta *skel;
+	struct xdp_xfrm_ops *ops;
 
 	skel = xdp_xfrm_meta__open_and_load();
-	if (!ASSERT_OK_PTR(skel, "load"))
-		return;
-	if (topology_up())
+	ops = xdp_xfrm_ops__open_and_load();
+	if (!ASSERT_OK_PTR(skel, "load") || !ASSERT_OK_PTR(ops, "load struct_ops") ||
+	    topology_up())
 		goto out;
+	taker = ns_attach_ops(NS_GATEWAY, ops->maps.first);
+	if (!ASSERT_OK_PTR(taker, "struct_ops"))
+		goto down;
 	records(skel, META_MAX, META_MAX, 0xa5);
 	skel->links.look_out = ns_attach_tc(NS_GATEWAY, "wan0",
 					    skel->progs.look_out);
@@ -259,8 +266,11 @@ static void encrypted(__u32 flags)
 	    ASSERT_OK_PTR(skel->links.look_out, "attach tc to wan0") &&
 	    ASSERT_OK_PTR(skel->links.look_in, "attach tc to B"))
 		forward_two(skel);
+	bpf_link__destroy(taker);
+down:
 	topology_down();
 out:
+	xdp_xfrm_ops__destroy(ops);
 	xdp_xfrm_meta__destroy(skel);
 }
 
