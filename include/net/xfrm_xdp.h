@@ -263,6 +263,7 @@ struct xfrm_xdp_fwd {
  * @fl: what the stack asked XFRM for, for bpf_xdp_xfrm_lookup()
  * @if_id: the same; for XFRM_XDP_DECRYPT that of the state
  * @reqid: of the state, for XFRM_XDP_DECRYPT
+ * @mark: the same: that what is decrypted has
  * @tunnel: xfrm interface or VTI that it is sent to; for XFRM_XDP_DECRYPT the
  *	xfrm interface that gets what was decrypted; or NULL. Valid while the flow
  *	is authorised
@@ -309,6 +310,7 @@ struct xfrm_xdp_flow {
 	int				in_ifindex;
 	u32				if_id;
 	u32				reqid;
+	u32				mark;
 	struct net_device		*tunnel;
 	refcount_t			refcnt;
 	struct flowi			fl;

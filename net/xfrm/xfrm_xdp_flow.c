@@ -110,7 +110,7 @@ void xfrm_xdp_flow_put(struct xfrm_xdp_flow *flow)
 		call_rcu(&flow->rcu, xfrm_xdp_flow_free_rcu);
 }
 
-/* Is @x a state that XDP can use as the stack would? */
+/* Is @x a state that XDP can use as the stack would, either way? */
 static bool xfrm_xdp_state_ok(const struct xfrm_state *x)
 {
 	/* IP-TFS carries the tunnel flag too: look at the mode itself. */
@@ -120,7 +120,15 @@ static bool xfrm_xdp_state_ok(const struct xfrm_state *x)
 	       !x->encap && !x->tfcpad &&
 	       x->pcpu_num == UINT_MAX &&
 	       x->xso.type == XFRM_DEV_OFFLOAD_UNSPECIFIED && !x->xso.dev &&
-	       !x->props.smark.m && !x->security;
+	       !x->security;
+}
+
+/* Is @x a state that XDP can encrypt with? A mark is that of the ESP packet, which
+ * is routed by it.
+ */
+static bool xfrm_xdp_state_out_ok(const struct xfrm_state *x)
+{
+	return xfrm_xdp_state_ok(x) && !x->props.smark.m;
 }
 
 static void xfrm_xdp_rewrite_init(struct xfrm_xdp_flow *flow,
@@ -295,7 +303,7 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 		return NULL;
 	}
 
-	if (x && (xfrm_dst_child(dst)->xfrm || !xfrm_xdp_state_ok(x))) {
+	if (x && (xfrm_dst_child(dst)->xfrm || !xfrm_xdp_state_out_ok(x))) {
 		*why = XFRM_XDP_NOSTATE;
 		return NULL;
 	}
@@ -380,6 +388,7 @@ xfrm_xdp_flow_create_in(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	flow->h_proto = htons(ETH_P_IP);
 	flow->if_id = origin->sa->if_id;
 	flow->reqid = origin->sa->props.reqid;
+	flow->mark = xfrm_smark_get(0, origin->sa);
 	flow->gro = origin->gro;
 	flow->gro_can = xfrm_xdp_gro_can(in);
 

@@ -141,7 +141,8 @@ xfrm_xdp_admit(const struct xfrm_xdp_flow *flow, struct xfrm_state *x,
 
 	/* an update may have brought another interface, or a mark */
 	if (unlikely(x->km.state != XFRM_STATE_VALID || x->encap ||
-		     x->if_id != flow->if_id || x->props.smark.m))
+		     x->if_id != flow->if_id ||
+		     xfrm_smark_get(0, x) != flow->mark))
 		goto unlock;
 
 	if (unlikely(!xfrm_xdp_replay_ok(x, esp->esph->seq_no))) {

@@ -89,8 +89,8 @@ static enum xfrm_xdp_stat xfrm_xdp_learn(struct xfrm_xdp_offer *offer)
 
 /* Did an ESP packet come to the gateway itself, and by this state only? GRO
  * decrypts without asking for a route. And was what is inside given to nobody but
- * the device, or the xfrm interface of the state? It would keep a mark, which XDP
- * could not give it.
+ * the device, or the xfrm interface of the state? It would keep a mark that rules
+ * gave it, which XDP does not know.
  */
 static bool xfrm_xdp_came_in(struct xfrm_xdp_offer *offer, struct sk_buff *skb,
 			     struct xfrm_state *x)
@@ -102,7 +102,8 @@ static bool xfrm_xdp_came_in(struct xfrm_xdp_offer *offer, struct sk_buff *skb,
 	const struct net_device *dev;
 
 	if (!net_eq(dev_net(skb->dev), net) || !sp || sp->len != 1 ||
-	    offer->origin.sa || skb->mark || tuple->protocol != IPPROTO_ESP ||
+	    offer->origin.sa || skb->mark != xfrm_smark_get(0, x) ||
+	    tuple->protocol != IPPROTO_ESP ||
 	    tuple->ports != x->id.spi || tuple->daddr != x->id.daddr.a4 ||
 	    skb->pkt_type != PACKET_HOST)
 		return false;

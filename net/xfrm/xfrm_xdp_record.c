@@ -160,6 +160,7 @@ static bool xfrm_xdp_record_restore(const struct xfrm_xdp_md *md,
 	if (!x || !xfrm_xdp_decrypted_by(skb, x))
 		return false;
 
+	skb->mark = xfrm_smark_get(skb->mark, x);
 	/* as xfrmi_rcv_cb(), which counted it already */
 	dev = x->if_id ? xfrm_input_dev(net, x) : NULL;
 	if (dev)

@@ -101,6 +101,18 @@ check 'all of it got to the other end' test "$(at_g2)" = $((before + 10))
 ask send 5 sport=1004 dst=10.3.0.2 clear=1
 expect 'clear text does not take the flow of the hub' XfrmXdpOutput=0 XfrmInTmplMismatch=5
 
+# a state that marks what is inside, which is routed by it: another hop, and a TTL less
+g1 ip route add table 100 "$NET_A" via 192.0.2.9 dev wan0
+g1 ip neigh replace 192.0.2.9 lladdr 02:00:00:00:00:09 dev wan0 nud permanent
+g1 ip rule add fwmark 7/0xf lookup 100
+new_state 32 output-mark 7 mask 0xf
+ask send 5 sport=1005
+expect 'a mark of the state: routed by it, in XDP too' XfrmXdpLearned=2 XfrmXdpInput=4 \
+	XfrmXdpForward=3 arrived=0
+g1 ip rule del fwmark 7/0xf lookup 100
+ask send 5 sport=1005
+expect 'the rule gone: as the others' arrived=5 good=5 XfrmXdpPassDst=2 XfrmXdpForward=3
+
 # IPv6 inside goes up the stack, with its security path
 g1 sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.all.forwarding=1
 ip -n "$NS_G1" -batch - <<-EOF
