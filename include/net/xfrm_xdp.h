@@ -132,6 +132,7 @@ enum xfrm_xdp_stat {
 	XFRM_XDP_PASSMTU,
 	XFRM_XDP_PASSNEIGH,
 	XFRM_XDP_PASSTXDEV,
+	XFRM_XDP_PASSQUEUE,
 	XFRM_XDP_PASSROOM,
 	XFRM_XDP_PASSMEMORY,
 	XFRM_XDP_PASSBUSY,
@@ -238,6 +239,7 @@ struct xfrm_xdp_fwd {
  * @neigh: next hop of the packet as sent; its device is that of the route, with
  *	a VLAN it is above @dev. NULL for XFRM_XDP_DECRYPT
  * @dev: transmitting device, valid while @dst is
+ * @txq: its queue that the first packet was sent from, the same
  * @sa: XFRM_XDP_DECRYPT: state to decrypt with; else the one that the packets
  *	must have come through, or NULL if they must have come in clear. Valid
  *	while @dst is
@@ -284,6 +286,7 @@ struct xfrm_xdp_flow {
 	struct dst_entry		*dst;
 	struct neighbour		*neigh;
 	struct net_device		*dev;
+	struct netdev_queue		*txq;
 	struct xfrm_state		*sa;
 	struct xfrm_xdp_net		*xnet;
 	const struct xfrm_type_xdp	*type;

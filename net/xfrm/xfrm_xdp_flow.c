@@ -255,6 +255,9 @@ static bool xfrm_xdp_flow_devices(struct xfrm_xdp_flow *flow,
 {
 	flow->dev = xfrm_xdp_real_dev(dev);
 	flow->ifindex = flow->dev->ifindex;
+	if (origin->queue >= flow->dev->num_tx_queues)
+		return false;
+	flow->txq = netdev_get_tx_queue(flow->dev, origin->queue);
 	flow->h_proto = htons(origin->tuple.vlan_tci ? ETH_P_8021Q : ETH_P_IP);
 
 	if (flow->dev == dev ? !!origin->vlan_tci :

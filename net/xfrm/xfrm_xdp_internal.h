@@ -133,6 +133,7 @@ static inline bool xfrm_xdp_gro_can(const struct net_device *dev)
  * @genid: generation in which the packet was authorised
  * @dmac: destination MAC
  * @vlan_tci: tag it was sent with, or 0
+ * @queue: and the queue of the device
  * @if_id: what the stack asked XFRM for
  * @sa: state that it was decrypted with, or NULL
  * @judged: netfilter saw it
@@ -151,6 +152,7 @@ struct xfrm_xdp_origin {
 	u32			genid;
 	u8			dmac[ETH_ALEN];
 	__be16			vlan_tci;
+	u16			queue;
 	u32			if_id;
 	struct xfrm_state	*sa;
 	bool			judged;

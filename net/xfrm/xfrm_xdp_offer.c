@@ -348,6 +348,7 @@ static void xfrm_xdp_take(struct xfrm_xdp_offer *offer,
 		return;
 	}
 
+	offer->origin.queue = skb_get_queue_mapping(skb);
 	xfrm_xdp_learn_later(offer);
 }
 

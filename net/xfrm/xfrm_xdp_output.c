@@ -14,6 +14,7 @@
 #include <net/inet_ecn.h>
 #include <net/neighbour.h>
 #include <net/route.h>
+#include <net/sch_generic.h>
 #include <trace/events/xfrm_xdp.h>
 
 #include "xfrm_xdp_packet.h"
@@ -178,6 +179,12 @@ xfrm_xdp_check(const struct xdp_buff *xdp, struct xfrm_xdp_flow *flow,
 	if (unlikely(!(dev->flags & IFF_UP) || !netif_carrier_ok(dev) ||
 		     !xfrm_xdp_can_send(dev, in)))
 		return XFRM_XDP_PASSTXDEV;
+
+	/* As __dev_xmit_skb() asks before it sends past the queue. What waits
+	 * there has lower sequence numbers.
+	 */
+	if (unlikely(!qdisc_is_empty(rcu_dereference_bh(flow->txq->qdisc))))
+		return XFRM_XDP_PASSQUEUE;
 
 	/* In front, redirecting needs a struct xdp_frame as well. */
 	if (unlikely((void *)iph - flow->rewrite.room <
@@ -528,6 +535,7 @@ static int xfrm_xdp_output_through(struct xdp_buff *xdp,
  * * -EMSGSIZE: longer than the MTU
  * * -EHOSTUNREACH: the next hop is not resolved
  * * -ENETDOWN: the transmitting device is down or can't send from XDP
+ * * -EAGAIN: packets wait in the queue of the transmitting device
  * * -ENOSPC: no room for headers or trailer
  * * -ENOTBLK: memory that the cipher can't use, or can't use asynchronously
  * * -EBUSY: too many packets wait for an asynchronous cipher

@@ -204,12 +204,17 @@ static inline bool xfrm_xdp_track(const struct nf_conntrack_flow *flow,
 				  const struct iphdr *iph, bool received)
 {
 	const struct nf_ct_hook *hook;
+	bool done;
 
 	if (!flow->ct)
 		return true;
 
+	/* with BH off there is RCU already, but lockdep is not told */
+	rcu_read_lock();
 	hook = rcu_dereference(nf_ct_hook);
-	return hook && hook->flow_packet(flow, iph, received);
+	done = hook && hook->flow_packet(flow, iph, received);
+	rcu_read_unlock();
+	return done;
 }
 
 #endif /* _XFRM_XDP_PACKET_H */

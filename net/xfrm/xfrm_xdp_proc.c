@@ -37,6 +37,7 @@ static const struct {
 	[XFRM_XDP_PASSMTU]	= { "XfrmXdpPassMtu",		-EMSGSIZE },
 	[XFRM_XDP_PASSNEIGH]	= { "XfrmXdpPassNeigh",	-EHOSTUNREACH },
 	[XFRM_XDP_PASSTXDEV]	= { "XfrmXdpPassTxDev",		-ENETDOWN },
+	[XFRM_XDP_PASSQUEUE]	= { "XfrmXdpPassQueue",		-EAGAIN },
 	[XFRM_XDP_PASSROOM]	= { "XfrmXdpPassRoom",		-ENOSPC },
 	[XFRM_XDP_PASSMEMORY]	= { "XfrmXdpPassMemory",	-ENOTBLK },
 	[XFRM_XDP_PASSBUSY]	= { "XfrmXdpPassBusy",		-EBUSY },

@@ -391,6 +391,29 @@ static void test_txdev(struct kunit *test)
 	test_expect_sent(gw);
 }
 
+/* What waits in the queue of the device is not overtaken. */
+static void test_queue(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	struct Qdisc *qdisc, *before;
+
+	qdisc = kunit_kzalloc(test, sizeof(*qdisc), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, qdisc);
+	before = rcu_replace_pointer(gw->flow->txq->qdisc, qdisc, true);
+	test_expect_sent(gw);
+
+	test_frame(gw);
+	qdisc->q.qlen = 1;
+	xfrm_xdp_test_expect_pass(gw, -EAGAIN, XFRM_XDP_PASSQUEUE);
+	qdisc->flags = TCQ_F_CPUSTATS;
+	qdisc->state = QDISC_STATE_MISSED;
+	xfrm_xdp_test_expect_pass(gw, -EAGAIN, XFRM_XDP_PASSQUEUE);
+	qdisc->state = 0;
+	test_expect_sent(gw);
+
+	rcu_assign_pointer(gw->flow->txq->qdisc, before);
+}
+
 static void test_hard_limit(struct kunit *test)
 {
 	struct xfrm_xdp_test_gw *gw = test->priv;
@@ -484,6 +507,7 @@ static struct kunit_case xfrm_xdp_pass_cases[] = {
 	KUNIT_CASE(test_neigh),
 	KUNIT_CASE(test_neigh_dead),
 	KUNIT_CASE(test_txdev),
+	KUNIT_CASE(test_queue),
 	KUNIT_CASE(test_hard_limit),
 	KUNIT_CASE(test_memory),
 	KUNIT_CASE(test_device_gone),

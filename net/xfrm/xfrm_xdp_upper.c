@@ -80,8 +80,11 @@ const struct net_device *xfrm_xdp_vlan_in(struct net_device *in, __be16 tci)
 {
 	const struct net_device *dev;
 
+	/* with BH off there is RCU already, but lockdep is not told */
+	rcu_read_lock();
 	dev = __vlan_find_dev_deep_rcu(in, htons(ETH_P_8021Q),
 				       ntohs(tci) & VLAN_VID_MASK);
+	rcu_read_unlock();
 	return dev && dev->flags & IFF_UP ? dev : NULL;
 }
 

@@ -64,6 +64,7 @@ static const struct {
 	{ "PassMtu",	  "longer than the MTU" },
 	{ "PassNeigh",	  "next hop not resolved" },
 	{ "PassTxDev",	  "the sending device is down or cannot send from XDP" },
+	{ "PassQueue",	  "packets wait in the queue of the sending device" },
 	{ "PassRoom",	  "no room for headers or trailer" },
 	{ "PassMemory",	  "memory that an asynchronous cipher cannot hold" },
 	{ "PassBusy",	  "too many packets wait for an asynchronous cipher" },
