@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# The demo's part in the guest: two gateways, their IKE daemons, traffic between
+# The demo's part in the guest: three gateways, their IKE daemons, traffic between
 # the hosts behind them. What was seen goes to directory $1, lab/demo/report.py
 # judges it. $2 is the xdp_xfrm tool, or "none": the stack alone.
 set -euo pipefail
@@ -8,113 +8,53 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tools/testing/selftests/net/xdp_xfrm_lib.sh
 . "$here/../../tools/testing/selftests/net/xdp_xfrm_lib.sh"
+# shellcheck source=lab/demo/ike.sh
+. "$here/ike.sh"
+# shellcheck source=lab/demo/hub.sh
+. "$here/hub.sh"
 out=$1
 XDP_XFRM=$2
+# shellcheck disable=SC2034 # for ike.sh
+job=demo config=("$here")
 run=/run/demo
 port=8080
-jobs=()
 # veth runs the gateways on the sender's CPU, and two CPUs take the packets of
 # one SA further out of order than a replay window bears. A NIC would keep a
 # flow on one queue; here all traffic starts on one CPU.
 one_cpu=(taskset -c 0)
-
-die()
-{
-	printf 'error: %s\n' "$*" >&2
-	exit 1
-}
-
-say()
-{
-	read -r uptime _ </proc/uptime
-	printf '%6.1f s  %s\n' "$uptime" "$*"
-}
+gateways=("$NS_G1" "$NS_G2" "$NS_G3")
+fast=(lan0 wan0 wan1)
 
 # collect: also what a run that failed leaves, as far as it came
 collect()
 {
 	local ns
-	for ns in "$NS_G1" "$NS_G2"; do
+	for ns in "${gateways[@]}"; do
 		cp "$run/$ns/charon.log" "$out/charon-$ns.log"
 		ip -n "$ns" -s xfrm state >"$out/state-$ns"
 		in_ns "$ns" cat /proc/net/xfrm_stat >"$out/xfrm_stat-$ns"
 	done
 	in_ns "$NS_B" cat /proc/net/snmp >"$out/snmp"
-	cp "$run/wan.pcap" "$out"
+	cp "$run"/wan-*.pcap "$out"
 	[[ $XDP_XFRM == none ]] && return
 	in_ns "$NS_G1" "$XDP_XFRM" stats >"$out/stats"
 	fast_path_json stats >"$out/stats.json"
 	fast_path_json flows >"$out/flows.json"
-	fast_path_down lan0 wan0
+	fast_path_down "${fast[@]}"
 }
 
 finish()
 {
 	set +e
 	collect 2>"$out/collect.err"
-	kill "${jobs[@]}" 2>/dev/null
-	wait
+	jobs_down
+	hub_down
 	topology_down
-}
-
-# within SECONDS COMMAND...: until COMMAND succeeds
-within()
-{
-	local end=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		((SECONDS < end)) || return
-		sleep 0.1
-	done
-}
-
-# await WHAT COMMAND...
-await()
-{
-	within 60 "${@:2}" || die "$1 did not come up within 60 s, see build/demo/"
-}
-
-# background LOG NS COMMAND...: not through in_ns, $! has to be the command
-background()
-{
-	local file=$1 ns=$2
-	shift 2
-	nsenter "--net=/var/run/netns/$ns" -- "$@" >"$file" 2>&1 </dev/null &
-	jobs+=($!)
 }
 
 listens()
 {
 	[[ -n $(in_ns "$1" ss -Hltn "sport = :$2") ]]
-}
-
-control()
-{
-	local gateway=$1
-	shift
-	in_ns "$gateway" env "STRONGSWAN_CONF=$run/$gateway/strongswan.conf" \
-		swanctl "$@" --uri "unix://$run/$gateway/charon.vici"
-}
-
-# charon_up GATEWAY LOCAL REMOTE LOCAL_NET REMOTE_NET
-charon_up()
-{
-	local dir=$run/$1 file
-	mkdir "$dir"
-	for file in strongswan.conf swanctl.conf; do
-		sed -e "s,@RUN@,$dir,g; s,@LOCAL@,$2,g; s,@REMOTE@,$3,g" \
-			-e "s,@LOCAL_NET@,$4,; s,@REMOTE_NET@,$5,; s,@SECRET@,$secret," \
-			"$here/$file" >"$dir/$file"
-	done
-	background "$out/charon-$1.err" "$1" \
-		env "STRONGSWAN_CONF=$dir/strongswan.conf" charon-systemd
-}
-
-configure()
-{
-	await "charon of $1" test -S "$run/$1/charon.vici"
-	control "$1" --load-all --file "$run/$1/swanctl.conf" >"$out/swanctl-$1.log" 2>&1 ||
-		die "charon of $1 took no configuration, see build/demo/swanctl-$1.log"
 }
 
 # fetch NAME SERVER ADDRESS CLIENT BYTES: a file over HTTP, compared
@@ -144,62 +84,43 @@ iperf()
 	wait "$server" || true
 }
 
-# What left one gateway has come to the other, both ways
+# What left one gateway has come to another: each state counts the same at both ends
 settled()
 {
-	local seen
-	seen=$(for ns in "$NS_G1" "$NS_G2"; do
+	for ns in "${gateways[@]}"; do
 		ip -n "$ns" -s xfrm state | sed -n -e '/^src/p' -e 's/.*, \([0-9]*\)(packets)/\1/p' | paste - -
-	done | sort -u | wc -l)
-	((seen == 2))
-}
-
-# frames: what the device between the gateways sent and received so far
-frames()
-{
-	# shellcheck disable=SC2016 # awk's own
-	in_ns "$NS_G2" awk '$1 == "wan0:" { print $3 + $11 }' /proc/net/dev
-}
-
-# quiet: no frame for longer than the 1 s that tcpdump leaves frames in its buffer
-quiet()
-{
-	local before
-	before=$(frames)
-	sleep 1.2
-	[[ $(frames) == "$before" ]]
+	done | sort | uniq -c | awk '$1 != 2 { differ = 1 } END { exit differ }'
 }
 
 mkdir -p "$run"
-secret=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
 trap finish EXIT
 
-say "topology: four namespaces"
+say "topology: six namespaces"
 topology_up
+hub_up
 # Windows smaller than the 256 slots of a veth ring: nothing is lost between the
 # gateways however fast one of them is, and counters compare exactly.
-for ns in "$NS_A" "$NS_B"; do
+for ns in "$NS_A" "$NS_B" "$NS_C"; do
 	settings "$ns" 'net.ipv4.tcp_rmem=4096 65536 131072' 'net.ipv4.tcp_wmem=4096 65536 131072'
 done
-background "$out/tcpdump.log" "$NS_G2" \
-	tcpdump -n -Z root -i wan0 -s 0 -B 65536 -w "$run/wan.pcap" \
-	"not (net $NET_A or net $NET_B)"
-tcpdump=${jobs[-1]}
-await tcpdump grep -q 'listening on' "$out/tcpdump.log"
+capture_up "$NS_G2" -s 0
+capture_up "$NS_G3" -s 0
 
-say "IKEv2: charon on both gateways"
-charon_up "$NS_G1" "$IP_G1_WAN" "$IP_G2_WAN" "$NET_A" "$NET_B"
-charon_up "$NS_G2" "$IP_G2_WAN" "$IP_G1_WAN" "$NET_B" "$NET_A"
-configure "$NS_G1"
-configure "$NS_G2"
-control "$NS_G1" --initiate --child lan >"$out/initiate.log" ||
-	die "IKE did not bring the tunnel up, see build/demo/initiate.log"
+say "IKEv2: charon on all gateways"
+hub_charon_up
+for ns in "${gateways[@]}"; do
+	configure "$ns"
+done
+for child in lan spoke; do
+	control "$NS_G1" --initiate --child $child >"$out/initiate-$child.log" ||
+		die "IKE did not bring the tunnel up, see build/demo/initiate-$child.log"
+done
 
 if [[ $XDP_XFRM != none ]]; then
 	say "fast path on $NS_G1"
 	# veth takes redirected frames only if the peer polls them with NAPI
 	in_ns "$NS_A" ethtool -K eth0 gro on
-	fast_path_up lan0 wan0
+	fast_path_up "${fast[@]}"
 fi
 
 say "ping A to B"
@@ -213,11 +134,12 @@ say "HTTP: B fetches a file from A"
 fetch A-to-B "$NS_A" "$IP_A" "$NS_B" "$FILE_BYTES"
 say "HTTP: A fetches a file from B"
 fetch B-to-A "$NS_B" "$IP_B" "$NS_A" "$FILE_BYTES"
+say "HTTP through the hub: C fetches a file from B, B one from C"
+fetch B-to-C "$NS_B" "$IP_B" "$NS_C" "$FILE_BYTES"
+fetch C-to-B "$NS_C" "$IP_C" "$NS_B" "$FILE_BYTES"
 
 say "collecting"
 within 10 settled || say "the gateways count differently"
-within 10 quiet || say "the wire does not get quiet"
-frames >"$out/wire-frames"
-kill "$tcpdump"
-wait "$tcpdump" || true
+capture_down "$NS_G2"
+capture_down "$NS_G3"
 say "done"

@@ -18,14 +18,33 @@ PICTURE = """\
    host A           gateway G1                  gateway G2            host B
   +------+      +---------------+           +---------------+       +------+
   | eth0 |------| lan0     wan0 |===========| wan0     lan0 |-------| eth0 |
-  +------+      +---------------+    ESP    +---------------+       +------+
-  10.1.0.2        {g1:<15}             the stack            10.2.0.2
-                 charon ............ IKEv2 ............ charon
+  +------+      |               |    ESP    +---------------+       +------+
+  10.1.0.2      |               |               the stack           10.2.0.2
+                |               |           +---------------+       +------+
+                |          wan1 |===========| wan0     lan0 |-------| eth0 |
+                +---------------+    ESP    +---------------+       +------+
+                 {g1:<15}             gateway G3            host C
+                 charon ............ IKEv2 ............ charon    10.3.0.2
 """
 SHARE = 99.0
 SCAPY_PACKETS = 200
-G1, G2 = 'G1', 'G2'
-WAN = {G1: '192.0.2.1', G2: '192.0.2.2'}
+G1 = 'G1'
+HOST = {'A': '10.1.0.2', 'B': '10.2.0.2', 'C': '10.3.0.2'}
+
+
+class Peer:
+    """A gateway that G1 has a tunnel to, and the host behind it."""
+    def __init__(self, near, far, host):
+        self.near, self.far, self.host = near, far, host
+        self.others = [name for name in HOST if name != host]
+
+    def inner(self, outer_src):
+        """Sources and destinations of what comes through the tunnel."""
+        here, there = [HOST[self.host]], [HOST[name] for name in self.others]
+        return (here, there) if outer_src == self.far else (there, here)
+
+
+PEERS = {'G2': Peer('192.0.2.1', '192.0.2.2', 'B'), 'G3': Peer('192.0.3.1', '192.0.3.2', 'C')}
 ALGORITHMS = {('rfc4106(gcm(aes))', '128'): 'AES-GCM with 16 octet ICV [RFC4106]'}
 # What may be on the wire between the gateways
 OUTER = ('esp', 'isakmp', 'udpencap', 'arp')
@@ -113,12 +132,12 @@ def tshark(capture, keys):
     return [row.split('\t') for row in done.stdout.splitlines()]
 
 
-def wire(seen, keys):
-    """Count what tshark made of the frames between the gateways."""
+def wire(capture, keys, peer):
+    """Count what tshark made of the frames between two gateways."""
     count = collections.Counter()
     sequences = collections.defaultdict(list)
     ends = {spi: (state['src'], state['dst']) for spi, state in keys.items()}
-    for protocols, spi, sequence, good, src, dst, *sums in tshark(seen.name('wan.pcap'), keys):
+    for protocols, spi, sequence, good, src, dst, *sums in tshark(capture, keys):
         count['frames'] += 1
         names = protocols.split(':')
         if 'esp' not in names:
@@ -127,9 +146,9 @@ def wire(seen, keys):
         count['esp'] += 1
         sequences[spi].append(int(sequence))
         src, dst = src.split(','), dst.split(',')
-        inner = len(src) == 2 and (src[0], dst[0]) == ends.get(spi)
-        lan = ('10.1.0.2', '10.2.0.2') if src[0] == WAN[G1] else ('10.2.0.2', '10.1.0.2')
-        if good == '1' and inner and (src[1], dst[1]) == lan:
+        sources, targets = peer.inner(src[0])
+        if good == '1' and len(src) == 2 and (src[0], dst[0]) == ends.get(spi) and \
+           src[1] in sources and dst[1] in targets:
             count['decrypted'] += 1
         else:
             count['bad'] += 1
@@ -143,12 +162,12 @@ def wire(seen, keys):
     return count
 
 
-def scapy(seen, keys):
+def scapy(capture, keys):
     """A second opinion on the first packets of each SA: how many, how many bad."""
     args = [f'{spi},{state["key"]},{state["src"]},{state["dst"]}' for spi, state in keys.items()]
     # Debian's own Python has it
     done = subprocess.run(['/usr/bin/python3', os.path.join(os.path.dirname(__file__), 'scapy_esp.py'),
-                           seen.name('wan.pcap'), str(SCAPY_PACKETS), *args],
+                           capture, str(SCAPY_PACKETS), *args],
                           capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f'error: scapy: {done.stderr.strip().splitlines()[-1]}')
@@ -175,20 +194,26 @@ def traffic(seen):
         files[name] = {'bytes': int(size), 'sent': there, 'received': here}
         check(f'HTTP {name.replace("-", " ")}',
               f'{size} bytes, SHA-256 {there[:12]}.. sent, {here[:12]}.. received',
-              there == here, 'the file came out different')
-    check('files compared', f'{len(files)}', len(files) == 2, 'not one for each direction')
+                  there == here, 'the file came out different')
+    check('files compared', f'{len(files)}', len(files) == 4, 'not one for each direction')
     return {'ping': {'sent': sent, 'answered': answered}, 'udp': udp, 'tcp': tcp, 'files': files}
 
 
 def direction(name, total, xdp, fast):
     """Who took the packets of one direction."""
-    heading(f'Packets {name} on G1')
     share = 100 * xdp / total if total else 0.0
-    line('by the stack', f'{total - xdp:>8}')
     if fast:
-        check('by the fast path', f'{xdp:>8}   {share:.2f} %', share >= SHARE,
-              f'below {SHARE:.0f} % of all packets {name}')
+        check(name, f'{total - xdp:>8} {xdp:>8}   {share:.2f} %', share >= SHARE,
+              f'below {SHARE:.0f} % of all packets {name} by the fast path')
+    else:
+        line(name, f'{total:>8}')
     return {'total': total, 'fast_path': xdp, 'stack': total - xdp, 'share': share}
+
+
+def between(flows, src, dst):
+    """Packets that the flows from one host to another have forwarded."""
+    return sum(flow['packets'] for flow in flows
+               if flow['saddr'] == HOST[src] and flow['daddr'] == HOST[dst])
 
 
 def ports(flow):
@@ -197,60 +222,71 @@ def ports(flow):
     return f'{flow["sport"]} > {flow["dport"]}' if 'sport' in flow else f'echo {flow["id"]}'
 
 
-def packets(seen, totals, fast):
+def packets(seen, ends, fast):
     """Who took the packets, by direction, and why not the other."""
-    stats = seen.json('stats.json') if fast else {}
+    stats = collections.Counter(seen.json('stats.json') if fast else {})
+    flows = seen.json('flows.json') if fast else []
+    to, by = ({name: sum(state['packets'] for state in ends[G1].values()
+                         if state[end] == peer.far) for name, peer in PEERS.items()}
+              for end in ('dst', 'src'))
+    heading('Packets on G1' + ' ' * 16 + '   stack      XDP')
     result = {
-        'out': direction('A to B', totals['out'], stats.get('XfrmXdpOutput', 0), fast),
-        'in': direction('B to A', totals['in'], stats.get('XfrmXdpForward', 0), fast),
+        'out': direction('encrypted', sum(to.values()), stats['XfrmXdpOutput'], fast),
+        'in': direction('decrypted', sum(by.values()), stats['XfrmXdpInput'], fast),
+        'clear': direction('B to A, forwarded', by['G2'] - to['G3'], stats['XfrmXdpForward'], fast),
+        'hub B to C': direction('B to C, hub', to['G3'], between(flows, 'B', 'C'), fast),
+        'hub C to B': direction('C to B, hub', by['G3'], between(flows, 'C', 'B'), fast),
     }
     if not fast:
         return result
     heading('Flows on G1')
     check('learned', f'{stats["XfrmXdpLearned"]:>8}', stats['XfrmXdpLearned'] > 0, 'none')
     result['stats'] = stats
-    result['flows'] = seen.json('flows.json')
-    for flow in sorted(result['flows'], key=lambda flow: (flow['dev'], flow['packets'])):
+    result['flows'] = flows
+    for flow in sorted(flows, key=lambda flow: (flow['dev'], flow['packets'])):
         line(f'  {flow["dev"]} {flow["protocol"]:<4} {ports(flow)}', f'{flow["packets"]:>8}')
     print('\n' + re.sub('^', '      ', seen.text('stats').rstrip(), flags=re.M))
     return result
 
 
-def counters(seen, ends, out):
-    heading('SA counters' + ' ' * 26 + 'G1         G2')
-    for spi, one in ends[G1].items():
-        two = ends[G2].get(spi, collections.Counter())
-        line('A to B' if spi == out else 'B to A', '')
+def counters(ends, name, peer):
+    """One tunnel, at both of its ends."""
+    heading('SA counters' + ' ' * 26 + f'G1         {name}')
+    mine = {spi: one for spi, one in ends[G1].items() if peer.far in (one['src'], one['dst'])}
+    for spi, one in mine.items():
+        two = ends[name].get(spi, collections.Counter())
         for item in ('packets', 'bytes', 'sequence'):
             check(f'{spi} {item}', f'{one[item]:>10} {two[item]:>10}',
                   0 < one[item] == two[item], 'both ends differ, or count nothing')
-    check('states', f'{len(ends[G1]):>10} {len(ends[G2]):>10}',
-          len(ends[G1]) == 2 and ends[G1].keys() == ends[G2].keys(), 'not one for each direction')
-    errors = [f'{gateway} {name} {value}' for gateway in ends
-              for name, value in seen.counters(f'xfrm_stat-{gateway}').items() if value]
-    check('XFRM errors', ', '.join(errors) or 'none', not errors, 'on a clean wire there are none')
-    return {gateway: {spi: {key: value for key, value in state.items() if key != 'key'}
-                      for spi, state in end.items()} for gateway, end in ends.items()}
+    check('states', f'{len(mine):>10} {len(ends[name]):>10}',
+          len(mine) == 2 and mine.keys() == ends[name].keys(), 'not one for each direction')
 
 
-def capture(seen, ends):
-    heading('ESP on the wire, decrypted by tshark')
-    count = wire(seen, ends[G2])
-    counted = sum(state['packets'] for state in ends[G2].values())
-    dropped = int(re.search(r'(\d+) packets dropped by kernel', seen.text('tcpdump.log'))[1])
+def errors(seen, ends):
+    found = [f'{gateway} {name} {value}' for gateway in ends
+             for name, value in seen.counters(f'xfrm_stat-{gateway}').items() if value]
+    check('XFRM errors', ', '.join(found) or 'none', not found, 'on a clean wire there are none')
+
+
+def capture(seen, name, peer, keys):
+    """What was on the wire to a gateway."""
+    heading(f'ESP on the wire to {name}, decrypted by tshark')
+    file = seen.name(f'wan-{name}.pcap')
+    count = wire(file, keys, peer)
+    counted = sum(state['packets'] for state in keys.values())
+    dropped = int(re.search(r'(\d+) packets dropped by kernel', seen.text(f'tcpdump-{name}.log'))[1])
     check('seen', f'{count["esp"]:>8}', count['esp'] == counted,
           f'the SAs counted {counted}, the capture dropped {dropped}')
     check('decrypted, ICV good', f'{count["decrypted"]:>8}', 0 < count['decrypted'] == count['esp'],
           'not all that were seen')
-    check('bad', f'{count["bad"]:>8}', not count['bad'], 'see build/demo/wan.pcap')
-    check('bad checksums inside', f'{count["checksum"]:>8}', not count['checksum'],
-          'see build/demo/wan.pcap')
-    check('gaps in the sequence', f'{count["gaps"]:>8}', not count['gaps'], 'see build/demo/wan.pcap')
-    opened, bad = scapy(seen, ends[G2])
+    check('bad', f'{count["bad"]:>8}', not count['bad'], f'see {file}')
+    check('bad checksums inside', f'{count["checksum"]:>8}', not count['checksum'], f'see {file}')
+    check('gaps in the sequence', f'{count["gaps"]:>8}', not count['gaps'], f'see {file}')
+    opened, bad = scapy(file, keys)
     check('opened by scapy as well', f'{opened:>8}   {bad} bad', opened and not bad, 'scapy disagrees')
     # The capture leaves out LAN addresses, for packet sockets see once more what
-    # G2 decrypted. The device counts all frames: the difference is clear text.
-    clear = int(seen.text('wire-frames')) - count['frames'] + count['other']
+    # the gateway decrypted. The device counts all frames: the difference is clear text.
+    clear = int(seen.text(f'wire-frames-{name}')) - count['frames'] + count['other']
     check('clear text', f'{clear:>8}', not clear, 'there are frames that are not ESP, IKE or ARP')
     return {**{key: count[key] for key in
                ('frames', 'esp', 'decrypted', 'bad', 'checksum', 'gaps')},
@@ -261,20 +297,19 @@ def main():
     seen = Directory(sys.argv[1])
     fast = '--no-fast-path' not in sys.argv[3:]
     print(PICTURE.format(g1='XDP, then stack' if fast else 'the stack'), end='')
-    ends = {gateway: states(seen.text(f'state-{gateway}')) for gateway in (G1, G2)}
-    out = next((spi for spi, state in ends[G1].items() if state['src'] == WAN[G1]), None)
-    if not out:
-        sys.exit('error: G1 has no outbound SA, see build/demo/initiate.log')
-
+    ends = {gateway: states(seen.text(f'state-{gateway}')) for gateway in (G1, *PEERS)}
     result = {
         'fast_path': fast,
         'traffic': traffic(seen),
-        'packets': packets(seen, {'out' if spi == out else 'in': state['packets']
-                                  for spi, state in ends[G1].items()}, fast),
-        'states': counters(seen, ends, out),
-        'wire': capture(seen, ends),
-        'failed': failed,
+        'packets': packets(seen, ends, fast),
+        'states': {gateway: {spi: {key: value for key, value in state.items() if key != 'key'}
+                             for spi, state in end.items()} for gateway, end in ends.items()},
     }
+    for name, peer in PEERS.items():
+        counters(ends, name, peer)
+    errors(seen, ends)
+    result['wire'] = {name: capture(seen, name, peer, ends[name]) for name, peer in PEERS.items()}
+    result['failed'] = failed
     with open(sys.argv[2], 'w', encoding='utf-8') as stream:
         json.dump(result, stream, indent=2)
         stream.write('\n')
