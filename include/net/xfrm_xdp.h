@@ -365,8 +365,6 @@ struct xfrm_xdp_request {
 	struct aead_request	aead;
 };
 
-void xfrm_xdp_request_done(void *data, int err);
-
 /**
  * struct xfrm_type_xdp - the XDP callbacks of a protocol
  * @owner: module

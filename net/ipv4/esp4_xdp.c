@@ -84,17 +84,19 @@ static __always_inline void esp4_xdp_sg(struct scatterlist *sg, void *data,
 }
 
 /* Point the request at an ESP packet, of which the cipher is to work on @crypt_len
- * bytes from behind the IV on. All of an extended sequence number is
+ * bytes from behind the IV on, and whose ICV is @icvlen bytes at @icv. All of an extended sequence number is
  * authenticated, half of it is sent. RFC 4303, 2.2.1.
  */
 static __always_inline void
 esp4_xdp_set_crypt(const struct xfrm_xdp_cipher *cipher,
 		   const struct xfrm_state *x, struct xfrm_xdp_request *req,
-		   struct ip_esp_hdr *esph, void *icv, u32 seq_hi, u32 crypt_len)
+		   struct ip_esp_hdr *esph, void *icv, u32 icvlen, u32 seq_hi,
+		   u32 crypt_len)
 {
 	struct aead_request *aead = &req->aead;
 	u32 aadlen = sizeof(struct ip_esp_hdr);
 	struct scatterlist *sg = &req->sg[1];
+	u32 ivlen = cipher->ivlen;
 	void *data = esph;
 
 	if (unlikely(x->props.flags & XFRM_STATE_ESN)) {
@@ -105,14 +107,13 @@ esp4_xdp_set_crypt(const struct xfrm_xdp_cipher *cipher,
 		sg = &req->sg[0];
 		aadlen = sizeof(req->aad);
 	}
-	esp4_xdp_sg(&req->sg[1], data, icv - data, cipher->icvlen);
+	esp4_xdp_sg(&req->sg[1], data, icv - data, icvlen);
 
-	aead_request_set_callback(aead, 0, xfrm_xdp_request_done, req);
 	if (likely(cipher->seqiv)) {
 		aead_request_set_crypt(aead, sg, sg, crypt_len, req->iv);
-		aead_request_set_ad(aead, aadlen + cipher->ivlen);
+		aead_request_set_ad(aead, aadlen + ivlen);
 	} else {
-		aead_request_set_crypt(aead, sg, sg, cipher->ivlen + crypt_len,
+		aead_request_set_crypt(aead, sg, sg, ivlen + crypt_len,
 				       req->iv);
 		aead_request_set_ad(aead, aadlen);
 	}
@@ -133,7 +134,7 @@ static int esp4_xdp_output(const struct xfrm_xdp_flow *flow,
 	esp_output_fill_trailer(inner + len, 0, clen - len, IPPROTO_IPIP);
 	esp4_xdp_iv(cipher, req->iv, esph, seq);
 
-	esp4_xdp_set_crypt(cipher, x, req, esph, inner + clen,
+	esp4_xdp_set_crypt(cipher, x, req, esph, inner + clen, cipher->icvlen,
 			   upper_32_bits(seq), clen);
 	aead_request_set_tfm(aead, likely(cipher->simd) ?
 				   simd_aead_child(cipher->aead) : cipher->aead);
@@ -148,11 +149,12 @@ static int esp4_xdp_input(const struct xfrm_xdp_flow *flow,
 	u32 hlen = sizeof(*esph) + cipher->ivlen;
 	struct aead_request *aead = &req->aead;
 	struct crypto_aead *tfm = cipher->aead;
+	u32 icvlen = cipher->icvlen;
 	u32 elen, padlen;
 	u8 *icv;
 	int err;
 
-	if (unlikely(len < hlen + 2 + cipher->icvlen))
+	if (unlikely(len < hlen + 2 + icvlen))
 		return -ENODATA;
 
 	if (likely(cipher->simd)) {
@@ -163,18 +165,18 @@ static int esp4_xdp_input(const struct xfrm_xdp_flow *flow,
 	}
 
 	elen = len - hlen;
-	icv = (u8 *)esph + len - cipher->icvlen;
+	icv = (u8 *)esph + len - icvlen;
 	if (likely(cipher->seqiv))
 		memcpy(req->iv, esph->enc_data, sizeof(u64));
 	aead_request_set_tfm(aead, tfm);
-	esp4_xdp_set_crypt(cipher, x, req, esph, icv, seq_hi, elen);
+	esp4_xdp_set_crypt(cipher, x, req, esph, icv, icvlen, seq_hi, elen);
 	err = crypto_aead_decrypt(aead);
 	if (unlikely(err))
 		return err;
 
 	/* as esp_remove_trailer() */
 	padlen = icv[-2];
-	if (unlikely(padlen + 2 + cipher->icvlen >= elen))
+	if (unlikely(padlen + 2 + icvlen >= elen))
 		return -EINVAL;
 
 	/* RFC 4303, 2.6: a dummy packet */
@@ -182,7 +184,7 @@ static int esp4_xdp_input(const struct xfrm_xdp_flow *flow,
 		return -EINVAL;
 
 	req->clear = (void *)esph + hlen;
-	req->clear_len = elen - cipher->icvlen - padlen - 2;
+	req->clear_len = elen - icvlen - padlen - 2;
 	return icv[-1];
 }
 

@@ -72,10 +72,10 @@ xfrm_xdp_check_in(const struct xdp_buff *xdp, struct xfrm_xdp_flow *flow,
 	if (unlikely(xfrm_xdp_moved(flow, xdp->rxq->dev)))
 		return XFRM_XDP_PASSDEVICE;
 
-	if (unlikely(!dst_check(dst, 0)))
+	if (unlikely(!xfrm_xdp_route_ok(dst)))
 		return XFRM_XDP_PASSDST;
 
-	if (unlikely(xfrm_xdp_socket_listens(flow->xnet->net)))
+	if (unlikely(xfrm_xdp_socket_listens(flow->xnet)))
 		return XFRM_XDP_PASSSOCKET;
 
 	/* The stack could not be told what it gets. */
@@ -100,32 +100,25 @@ xfrm_xdp_check_in(const struct xdp_buff *xdp, struct xfrm_xdp_flow *flow,
 	return 0;
 }
 
-/* Would xfrm_replay_check() accept this number? Mostly it is higher than all that
- * were there; then the window need not be asked. ESN has no such shortcut.
+/* Would xfrm_replay_check() accept this number, and what is its upper half? Mostly
+ * it is higher than all that were there; then the window need not be asked. ESN
+ * has no such shortcut.
  */
-static __always_inline bool xfrm_xdp_replay_ok(struct xfrm_state *x, __be32 seq)
+static __always_inline bool xfrm_xdp_replay_ok(struct xfrm_state *x, __be32 seq,
+					       u32 *seq_hi)
 {
-	switch (x->repl_mode) {
-	case XFRM_REPLAY_MODE_BMP:
+	*seq_hi = 0;
+	if (likely(x->repl_mode == XFRM_REPLAY_MODE_BMP)) {
 		if (likely(ntohl(seq) > x->replay_esn->seq))
 			return true;
-		break;
-	case XFRM_REPLAY_MODE_LEGACY:
+	} else if (x->repl_mode == XFRM_REPLAY_MODE_LEGACY) {
 		if (likely(ntohl(seq) > x->replay.seq))
 			return true;
-		break;
-	case XFRM_REPLAY_MODE_ESN:
-		break;
+	} else {
+		*seq_hi = xfrm_replay_seqhi(x, seq);
 	}
 
 	return !xfrm_replay_check(x, NULL, seq);
-}
-
-static __always_inline u32 xfrm_xdp_replay_seqhi(struct xfrm_state *x,
-						 __be32 seq)
-{
-	return unlikely(x->props.flags & XFRM_STATE_ESN) ?
-	       xfrm_replay_seqhi(x, seq) : 0;
 }
 
 /* What xfrm_input() asks before it decrypts, in its order. Where it would
@@ -140,12 +133,13 @@ xfrm_xdp_admit(const struct xfrm_xdp_flow *flow, struct xfrm_state *x,
 	spin_lock(&x->lock);
 
 	/* an update may have brought another interface, or a mark */
-	if (unlikely(x->km.state != XFRM_STATE_VALID || x->encap ||
+	if (unlikely(x->km.state != XFRM_STATE_VALID ||
 		     x->if_id != flow->if_id ||
 		     xfrm_smark_get(0, x) != flow->mark))
 		goto unlock;
 
-	if (unlikely(!xfrm_xdp_replay_ok(x, esp->esph->seq_no))) {
+	if (unlikely(!xfrm_xdp_replay_ok(x, esp->esph->seq_no,
+					 &esp->seq_hi))) {
 		why = XFRM_XDP_PASSREPLAY;
 		goto unlock;
 	}
@@ -155,7 +149,6 @@ xfrm_xdp_admit(const struct xfrm_xdp_flow *flow, struct xfrm_state *x,
 		goto unlock;
 
 	xfrm_xdp_check_expire(x);
-	esp->seq_hi = xfrm_xdp_replay_seqhi(x, esp->esph->seq_no);
 	why = 0;
 unlock:
 	spin_unlock(&x->lock);
@@ -220,6 +213,7 @@ static __always_inline bool xfrm_xdp_accept(struct xfrm_state *x,
 					    int nexthdr)
 {
 	__be32 seq = esp->esph->seq_no;
+	u32 seq_hi;
 
 	spin_lock(&x->lock);
 
@@ -228,9 +222,8 @@ static __always_inline bool xfrm_xdp_accept(struct xfrm_state *x,
 		goto refuse;
 	}
 
-	if (unlikely((x->props.flags & XFRM_STATE_ESN &&
-		      esp->seq_hi != xfrm_replay_seqhi(x, seq)) ||
-		     !xfrm_xdp_replay_ok(x, seq))) {
+	if (unlikely(!xfrm_xdp_replay_ok(x, seq, &seq_hi) ||
+		     seq_hi != esp->seq_hi)) {
 		xfrm_xdp_overtaken(x, esp);
 		goto refuse;
 	}
@@ -357,10 +350,10 @@ int xfrm_xdp_input(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 {
 	struct xfrm_xdp_esp esp __uninitialized;
 	struct xfrm_state *x = flow->sa;
+	struct ipstats_mib __percpu *mib;
 	struct xfrm_xdp_request *req;
 	enum xfrm_xdp_stat why;
 	struct dst_entry *dst;
-	struct net *net;
 	int nexthdr;
 	__be16 proto;
 
@@ -391,11 +384,11 @@ int xfrm_xdp_input(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSBUSY);
 
 	/* From here on the packet is changed, and will not be passed. */
-	net = flow->xnet->net;
 	if (likely(!flow->gro)) {
-		xfrm_xdp_mib_in(net, esp.iph->tos,
+		mib = flow->xnet->net->mib.ip_statistics;
+		xfrm_xdp_mib_in(mib, esp.iph->tos,
 				xdp->data_end - (void *)esp.iph);
-		__IP_INC_STATS(net, IPSTATS_MIB_INDELIVERS);
+		__SNMP_INC_STATS64(mib, IPSTATS_MIB_INDELIVERS);
 	}
 	if (unlikely(flow->judged))
 		xfrm_xdp_track(&flow->ct[0], esp.iph, true);
@@ -405,7 +398,7 @@ int xfrm_xdp_input(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 
 	proto = xfrm_xdp_inner(x, &esp, nexthdr);
 	if (unlikely(!proto)) {
-		XFRM_INC_STATS(net, LINUX_MIB_XFRMINSTATEMODEERROR);
+		XFRM_INC_STATS(flow->xnet->net, LINUX_MIB_XFRMINSTATEMODEERROR);
 		goto drop;
 	}
 

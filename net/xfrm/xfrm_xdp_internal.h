@@ -49,6 +49,7 @@ struct xfrm_xdp_bucket {
  * @trust_filter: sysctl: the verdict on one packet is that on its flow
  * @slow_mark: sysctl: packets with one of these bits in their mark are not learned
  * @sysctl: table of the two
+ * @raw_esp: raw sockets that may want ESP
  * @secret: key of the records' siphash
  * @bucket: all flows that are not empty
  */
@@ -66,6 +67,7 @@ struct xfrm_xdp_net {
 	u8				trust_filter;
 	u32				slow_mark;
 	struct ctl_table_header		*sysctl;
+	const struct hlist_head		*raw_esp;
 	siphash_key_t			secret;
 	struct xfrm_xdp_bucket		bucket[XFRM_XDP_FLOW_BUCKETS];
 };
@@ -79,25 +81,24 @@ static inline void xfrm_xdp_count(const struct xfrm_xdp_net *xnet,
 }
 
 /* What ip_rcv_core() counts for a packet of @len bytes with this @tos. */
-static __always_inline void xfrm_xdp_mib_in(struct net *net, u8 tos, u32 len)
+static __always_inline void xfrm_xdp_mib_in(struct ipstats_mib __percpu *mib,
+					    u8 tos, u32 len)
 {
-	__IP_UPD_PO_STATS(net, IPSTATS_MIB_IN, len);
-	__IP_ADD_STATS(net, IPSTATS_MIB_NOECTPKTS + (tos & INET_ECN_MASK), 1);
+	__SNMP_UPD_PO_STATS64(mib, IPSTATS_MIB_IN, len);
+	__SNMP_INC_STATS64(mib, IPSTATS_MIB_NOECTPKTS + (tos & INET_ECN_MASK));
 }
 
 /**
  * xfrm_xdp_socket_listens() - does a raw socket get a copy of ESP packets?
- * @net: netns
+ * @xnet: netns
  *
  * Under RCU.
  *
  * Return: true if there may be one, as raw_local_deliver() looks for it.
  */
-static inline bool xfrm_xdp_socket_listens(struct net *net)
+static inline bool xfrm_xdp_socket_listens(const struct xfrm_xdp_net *xnet)
 {
-	u32 hash = raw_hashfunc(net, IPPROTO_ESP);
-
-	return unlikely(!hlist_empty(&raw_v4_hashinfo.ht[hash]));
+	return !hlist_empty(xnet->raw_esp);
 }
 
 /* Leave nothing of a frame that must not be sent, only a link layer header. */

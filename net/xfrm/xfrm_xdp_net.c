@@ -212,6 +212,7 @@ static int __net_init xfrm_xdp_net_init(struct net *net)
 	int i, err;
 
 	xnet->net = net;
+	xnet->raw_esp = &raw_v4_hashinfo.ht[raw_hashfunc(net, IPPROTO_ESP)];
 	spin_lock_init(&xnet->lock);
 	xnet->mib = __alloc_percpu(sizeof(unsigned long) * XFRM_XDP_STAT_MAX,
 				   sizeof(unsigned long));

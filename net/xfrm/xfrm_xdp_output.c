@@ -156,7 +156,8 @@ xfrm_xdp_check(const struct xdp_buff *xdp, struct xfrm_xdp_flow *flow,
 		return XFRM_XDP_PASSTTL;
 
 	/* A dead neighbour may look connected, but the stack has another. */
-	if (unlikely(!dst_check(dst, 0) || READ_ONCE(flow->neigh->dead)))
+	if (unlikely(!(plain ? xfrm_xdp_route_ok(dst) : !!dst_check(dst, 0)) ||
+		     READ_ONCE(flow->neigh->dead)))
 		return XFRM_XDP_PASSDST;
 
 	pkt->iph = iph;
@@ -253,11 +254,13 @@ static __always_inline void xfrm_xdp_mib(struct net *net,
 					 const struct xfrm_xdp_packet *pkt,
 					 bool outer)
 {
-	xfrm_xdp_mib_in(net, pkt->iph->tos, pkt->link_len);
-	__IP_INC_STATS(net, IPSTATS_MIB_OUTFORWDATAGRAMS);
+	struct ipstats_mib __percpu *mib = net->mib.ip_statistics;
+
+	xfrm_xdp_mib_in(mib, pkt->iph->tos, pkt->link_len);
+	__SNMP_INC_STATS64(mib, IPSTATS_MIB_OUTFORWDATAGRAMS);
 	if (outer)
-		__IP_INC_STATS(net, IPSTATS_MIB_OUTREQUESTS);
-	__IP_UPD_PO_STATS(net, IPSTATS_MIB_OUT, pkt->out_len);
+		__SNMP_INC_STATS64(mib, IPSTATS_MIB_OUTREQUESTS);
+	__SNMP_UPD_PO_STATS64(mib, IPSTATS_MIB_OUT, pkt->out_len);
 }
 
 /* As __xfrm_policy_check() and xfrm_lookup_with_ifid() keep the use time. */

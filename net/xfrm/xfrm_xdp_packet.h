@@ -9,6 +9,7 @@
 #include <linux/netfilter.h>
 #include <linux/unaligned.h>
 #include <net/inet_ecn.h>
+#include <net/route.h>
 
 #include "xfrm_xdp_internal.h"
 
@@ -71,6 +72,27 @@ __xfrm_xdp_parse(const struct iphdr *iph, const void *end,
 	}
 
 	return -EPROTO;
+}
+
+/* ip_fast_csum() of a header without options, which is sound if its words add up to
+ * a multiple of 0xffff.
+ */
+static __always_inline bool xfrm_xdp_csum_ok(const struct iphdr *iph)
+{
+	const u32 *word = (const u32 *)iph;
+
+	if (!IS_ENABLED(CONFIG_64BIT))
+		return !ip_fast_csum(iph, sizeof(*iph) / 4);
+
+	return !(((u64)word[0] + word[1] + word[2] + word[3] + word[4]) %
+		 0xffff);
+}
+
+/* dst_check() of an IPv4 route, as ipv4_dst_check() answers it. */
+static __always_inline bool xfrm_xdp_route_ok(const struct dst_entry *dst)
+{
+	return dst->obsolete == DST_OBSOLETE_FORCE_CHK &&
+	       !rt_is_expired(dst_rtable(dst));
 }
 
 /* Does a flow of a protocol with ports, or of ESP, select a packet? But for the
@@ -149,19 +171,20 @@ xfrm_xdp_check_frame(const struct xdp_buff *xdp,
 			return why;
 	}
 
-	if (unlikely(ip_fast_csum(iph, sizeof(*iph) / 4)))
+	if (unlikely(!xfrm_xdp_csum_ok(iph)))
 		return XFRM_XDP_PASSCSUM;
 
 	*network = iph;
 	return 0;
 }
 
-/* xfrm_state_check_expire(), called only where it has something to do. The hard
- * limits are the caller's. Under the lock of the state.
+/* xfrm_state_check_expire(), called only where it has something to do: no flow has
+ * a state that a device transforms for. The hard limits are the caller's. Under
+ * the lock of the state.
  */
 static __always_inline void xfrm_xdp_check_expire(struct xfrm_state *x)
 {
-	if (unlikely(!READ_ONCE(x->curlft.use_time) || READ_ONCE(x->xso.dev) ||
+	if (unlikely(!READ_ONCE(x->curlft.use_time) ||
 		     x->curlft.bytes >= x->lft.soft_byte_limit ||
 		     x->curlft.packets >= x->lft.soft_packet_limit))
 		xfrm_state_check_expire(x);

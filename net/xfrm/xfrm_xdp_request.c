@@ -29,36 +29,6 @@ DEFINE_PER_CPU(struct xfrm_xdp_requests, xfrm_xdp_requests) = {
 
 static atomic_t xfrm_xdp_in_flight = ATOMIC_INIT(0);
 
-static struct xfrm_xdp_request *xfrm_xdp_request_alloc(gfp_t gfp)
-{
-	struct xfrm_xdp_request *req;
-
-	req = kzalloc(sizeof(*req) + XFRM_XDP_REQSIZE, gfp);
-	if (!req)
-		return NULL;
-
-	sg_init_table(req->sg, ARRAY_SIZE(req->sg));
-	sg_set_buf(&req->sg[0], req->aad, sizeof(req->aad));
-	return req;
-}
-
-/**
- * xfrm_xdp_request_renew() - the last request went asynchronous: make another
- *
- * For xfrm_xdp_request_get(), under its lock.
- *
- * Return: the request, or NULL.
- */
-struct xfrm_xdp_request *xfrm_xdp_request_renew(void)
-{
-	struct xfrm_xdp_request *req = NULL;
-
-	if (atomic_read(&xfrm_xdp_in_flight) < XFRM_XDP_IN_FLIGHT_MAX)
-		req = xfrm_xdp_request_alloc(GFP_ATOMIC | __GFP_NOWARN);
-	__this_cpu_write(xfrm_xdp_requests.req, req);
-	return req;
-}
-
 static struct page *xfrm_xdp_page(const struct xdp_buff *xdp)
 {
 	return virt_to_head_page(xdp->data_hard_start);
@@ -118,6 +88,53 @@ static void xfrm_xdp_request_finish(struct xfrm_xdp_request *req)
 	atomic_dec(&xfrm_xdp_in_flight);
 }
 
+/* Completion of an asynchronous cipher call, BH off. -EINPROGRESS only says that a
+ * backlog moved on.
+ */
+static void xfrm_xdp_request_done(void *data, int err)
+{
+	struct xfrm_xdp_request *req = data;
+
+	if (err == -EINPROGRESS)
+		return;
+
+	req->err = err;
+	if (atomic_xchg(&req->state, XFRM_XDP_REQUEST_DONE) ==
+	    XFRM_XDP_REQUEST_HELD)
+		xfrm_xdp_request_finish(req);
+}
+
+static struct xfrm_xdp_request *xfrm_xdp_request_alloc(gfp_t gfp)
+{
+	struct xfrm_xdp_request *req;
+
+	req = kzalloc(sizeof(*req) + XFRM_XDP_REQSIZE, gfp);
+	if (!req)
+		return NULL;
+
+	sg_init_table(req->sg, ARRAY_SIZE(req->sg));
+	sg_set_buf(&req->sg[0], req->aad, sizeof(req->aad));
+	aead_request_set_callback(&req->aead, 0, xfrm_xdp_request_done, req);
+	return req;
+}
+
+/**
+ * xfrm_xdp_request_renew() - the last request went asynchronous: make another
+ *
+ * For xfrm_xdp_request_get(), under its lock.
+ *
+ * Return: the request, or NULL.
+ */
+struct xfrm_xdp_request *xfrm_xdp_request_renew(void)
+{
+	struct xfrm_xdp_request *req = NULL;
+
+	if (atomic_read(&xfrm_xdp_in_flight) < XFRM_XDP_IN_FLIGHT_MAX)
+		req = xfrm_xdp_request_alloc(GFP_ATOMIC | __GFP_NOWARN);
+	__this_cpu_write(xfrm_xdp_requests.req, req);
+	return req;
+}
+
 /**
  * xfrm_xdp_request_hold() - a cipher call went asynchronous: hold what it needs
  * @req: this CPU's request, which is no longer this CPU's from now on
@@ -153,27 +170,6 @@ void xfrm_xdp_request_hold(struct xfrm_xdp_request *req,
 	    XFRM_XDP_REQUEST_DONE)
 		xfrm_xdp_request_finish(req);
 }
-
-/**
- * xfrm_xdp_request_done() - completion of an asynchronous cipher call
- * @data: request
- * @err: result; -EINPROGRESS only says that a backlog moved on
- *
- * BH off.
- */
-void xfrm_xdp_request_done(void *data, int err)
-{
-	struct xfrm_xdp_request *req = data;
-
-	if (err == -EINPROGRESS)
-		return;
-
-	req->err = err;
-	if (atomic_xchg(&req->state, XFRM_XDP_REQUEST_DONE) ==
-	    XFRM_XDP_REQUEST_HELD)
-		xfrm_xdp_request_finish(req);
-}
-EXPORT_SYMBOL_GPL(xfrm_xdp_request_done);
 
 static int __init xfrm_xdp_request_init(void)
 {
