@@ -83,9 +83,9 @@ static __always_inline void esp4_xdp_sg(struct scatterlist *sg, void *data,
 	sg_set_page(&sg[1], page, icvlen, offset + len);
 }
 
-/* Point the request at an ESP packet, of which the cipher is to work on @crypt_len
- * bytes from behind the IV on, and whose ICV is @icvlen bytes at @icv. All of an extended sequence number is
- * authenticated, half of it is sent. RFC 4303, 2.2.1.
+/* Point the request at an ESP packet whose ICV is @icvlen bytes at @icv, and of which
+ * the cipher is to work on @crypt_len bytes from behind the IV on. All of an
+ * extended sequence number is authenticated, half of it is sent. RFC 4303, 2.2.1.
  */
 static __always_inline void
 esp4_xdp_set_crypt(const struct xfrm_xdp_cipher *cipher,
