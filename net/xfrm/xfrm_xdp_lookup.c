@@ -122,7 +122,7 @@ xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	origin.in_ifindex = old->in_ifindex;
 	origin.tunnel_ifindex = old->tunnel ? old->tunnel->ifindex : 0;
 	origin.vlan_tci = old->rewrite.vlan_tci;
-	origin.queue = get_netdev_queue_index(old->txq);
+	origin.queue = old->txq - old->dev->_tx;
 	origin.if_id = old->if_id;
 	origin.sa = old->sa;
 	origin.judged = old->judged;
