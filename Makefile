@@ -22,6 +22,7 @@ help:
 	@echo '  make clean         remove build/'
 	@echo 'By hand:'
 	@echo '  lab/boot.sh -h     boot a kernel, run a command in it'
+	@echo '  lab/profile.sh -h  where the instructions of the bench go, by function'
 	@echo '  lab/upstream.sh base bench'
 	@echo "                     Linux's own XDP and XFRM tests, unpatched beside patched"
 	@echo '  lab/quilt ARGS     quilt on the series: new, add, edit, refresh, push, pop'
