@@ -248,6 +248,8 @@ struct xfrm_xdp_fwd {
  * @genid: generation of the netns in which the flow was last found authorised
  * @kind: what to do
  * @ordinary: encrypts what came in clear and netfilter did not see
+ * @ordinary_in: decrypts what netfilter did not see, and is neither GRO's nor an xfrm
+ *	interface's
  * @judged: netfilter saw the first packet
  * @asked: chains and sets of nf_tables that judged it, by xfrm_xdp_rules_bit()
  * @iif: index of the receiving device
@@ -293,6 +295,7 @@ struct xfrm_xdp_flow {
 	u32				genid;
 	u8				kind;
 	bool				ordinary;
+	bool				ordinary_in;
 	bool				judged;
 	u64				asked;
 	int				iif;

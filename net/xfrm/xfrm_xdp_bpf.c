@@ -153,6 +153,14 @@ xfrm_xdp_offer_check(const struct xdp_buff *xdp,
 
 	if (!rcu_access_pointer(xnet->ops))
 		return -ESRCH;
+
+	/* Who sends clear text must not hold those that are decrypted. */
+	if (unlikely(through))
+		way = xfrm_xdp_hold_way(way, through->spi);
+	/* first: those that are not learned shall not cost more than that */
+	if (xfrm_xdp_held(xnet, way, tuple))
+		goto held;
+
 	if (xdp_data_meta_unsupported(xdp))
 		return -EOPNOTSUPP;
 	if (xdp->data - sizeof(struct xfrm_xdp_md) <
@@ -160,16 +168,11 @@ xfrm_xdp_offer_check(const struct xdp_buff *xdp,
 		return -ENOSPC;
 	if (xfrm_xdp_never_learned(xdp, tuple))
 		return -EPROTO;
-
-	/* Who sends clear text must not hold those that are decrypted. */
-	if (unlikely(through))
-		way = xfrm_xdp_hold_way(way, through->spi);
-	if (xfrm_xdp_hold(xnet, way, tuple)) {
-		xfrm_xdp_count(xnet, XFRM_XDP_HELD);
-		return -EAGAIN;
-	}
-
-	return 0;
+	if (!xfrm_xdp_hold(xnet, way, tuple))
+		return 0;
+held:
+	xfrm_xdp_count(xnet, XFRM_XDP_HELD);
+	return -EAGAIN;
 }
 
 __bpf_kfunc_start_defs();

@@ -401,8 +401,11 @@ xfrm_xdp_flow_create_in(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 		goto free;
 
 	*why = XFRM_XDP_NODEVICE;
-	if (xfrm_xdp_flow_tunnel(flow, origin) &&
-	    xfrm_xdp_flow_link(flow, origin))
+	if (!xfrm_xdp_flow_tunnel(flow, origin))
+		goto free;
+	flow->ordinary_in = !flow->tunnel && !flow->judged && !flow->gro &&
+			    !flow->gro_can;
+	if (xfrm_xdp_flow_link(flow, origin))
 		return flow;
 free:
 	xfrm_xdp_flow_free(flow);

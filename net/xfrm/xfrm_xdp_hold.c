@@ -44,6 +44,42 @@ static u32 xfrm_xdp_hold_hash(const struct xfrm_xdp_net *xnet,
 	return mul_u64_u64_shr(x, y, 32);
 }
 
+/* Is @slot taken by the flow with this hash, still? An end that is too far away is
+ * from before jiffies wrapped.
+ */
+static bool xfrm_xdp_hold_taken(const u64 *slot, u32 hash)
+{
+	u64 old = READ_ONCE(*slot);
+
+	return old >> 32 == hash &&
+	       (u32)old - (u32)jiffies - 1 < XFRM_XDP_HOLD_TIME;
+}
+
+/**
+ * xfrm_xdp_held() - was this flow offered a moment ago, and not learned?
+ * @xnet: netns, in which somebody takes flows
+ * @way: receiving device, or xfrm_xdp_hold_way()
+ * @tuple: of the packet
+ *
+ * Any context.
+ *
+ * Return: true if so.
+ */
+bool xfrm_xdp_held(const struct xfrm_xdp_net *xnet, u32 way,
+		   const struct xfrm_xdp_tuple *tuple)
+{
+	const struct xfrm_xdp_hold *hold = READ_ONCE(xnet->hold);
+	u32 hash;
+
+	/* The program may be seen before the table is. */
+	if (unlikely(!hold))
+		return false;
+
+	hash = xfrm_xdp_hold_hash(xnet, hold, way, tuple);
+	return xfrm_xdp_hold_taken(&hold->slot[hash % XFRM_XDP_HOLD_SLOTS],
+				   hash);
+}
+
 /**
  * xfrm_xdp_hold() - may this flow be offered?
  * @xnet: netns, in which somebody takes flows
@@ -60,19 +96,15 @@ bool xfrm_xdp_hold(const struct xfrm_xdp_net *xnet, u32 way,
 {
 	struct xfrm_xdp_hold *hold = READ_ONCE(xnet->hold);
 	u32 now = jiffies;
-	u64 old, *slot;
+	u64 *slot;
 	u32 hash;
 
-	/* The program may be seen before the table is. */
 	if (unlikely(!hold))
 		return false;
 
 	hash = xfrm_xdp_hold_hash(xnet, hold, way, tuple);
 	slot = &hold->slot[hash % XFRM_XDP_HOLD_SLOTS];
-	old = READ_ONCE(*slot);
-
-	/* an end that is too far away is from before jiffies wrapped */
-	if (old >> 32 == hash && (u32)old - now - 1 < XFRM_XDP_HOLD_TIME)
+	if (xfrm_xdp_hold_taken(slot, hash))
 		return true;
 
 	WRITE_ONCE(*slot, (u64)hash << 32 | (u32)(now + XFRM_XDP_HOLD_TIME));

@@ -36,18 +36,18 @@ struct xfrm_xdp_esp {
 /* Would what is decrypted go another way in the stack by now? No event tells of
  * esp4_offload, nor of XDP at the xfrm interface.
  */
-static __always_inline bool xfrm_xdp_moved(const struct xfrm_xdp_flow *flow,
+static bool xfrm_xdp_moved(const struct xfrm_xdp_flow *flow,
 					   const struct net_device *in)
 {
-	return unlikely(xfrm_xdp_gro_can(in) != flow->gro_can) ||
-	       (unlikely(flow->tunnel) &&
-		rcu_access_pointer(flow->tunnel->xdp_prog));
+	return xfrm_xdp_gro_can(in) != flow->gro_can ||
+	       (flow->tunnel && rcu_access_pointer(flow->tunnel->xdp_prog));
 }
 
-/* May this packet take the flow? Touches nothing. */
+/* May this packet take the flow? Touches nothing. @ordinary: the flow is. */
 static __always_inline enum xfrm_xdp_stat
 xfrm_xdp_check_in(const struct xdp_buff *xdp, struct xfrm_xdp_flow *flow,
-		  struct dst_entry *dst, struct xfrm_xdp_esp *esp)
+		  struct dst_entry *dst, bool ordinary,
+		  struct xfrm_xdp_esp *esp)
 {
 	enum xfrm_xdp_stat why;
 
@@ -55,7 +55,7 @@ xfrm_xdp_check_in(const struct xdp_buff *xdp, struct xfrm_xdp_flow *flow,
 	if (unlikely(why))
 		return why;
 
-	if (unlikely(flow->judged)) {
+	if (!ordinary && flow->judged) {
 		why = xfrm_xdp_check_judged(flow, esp->iph);
 		if (why)
 			return why;
@@ -69,7 +69,8 @@ xfrm_xdp_check_in(const struct xdp_buff *xdp, struct xfrm_xdp_flow *flow,
 	if (unlikely(xfrm_xdp_through(xdp)))
 		return XFRM_XDP_PASSTHROUGH;
 
-	if (unlikely(xfrm_xdp_moved(flow, xdp->rxq->dev)))
+	if (unlikely(ordinary ? xfrm_xdp_gro_can(xdp->rxq->dev) :
+				xfrm_xdp_moved(flow, xdp->rxq->dev)))
 		return XFRM_XDP_PASSDEVICE;
 
 	if (unlikely(!xfrm_xdp_route_ok(dst)))
@@ -93,7 +94,7 @@ xfrm_xdp_check_in(const struct xdp_buff *xdp, struct xfrm_xdp_flow *flow,
 	esp->len = ntohs(esp->iph->tot_len) - sizeof(*esp->iph);
 
 	/* GRO takes padding of the link layer for ciphertext. */
-	if (unlikely(flow->gro) &&
+	if (!ordinary && flow->gro &&
 	    (void *)esp->esph + esp->len != xdp->data_end)
 		return XFRM_XDP_PASSHEADER;
 
@@ -311,6 +312,94 @@ static __always_inline void xfrm_xdp_decapsulate(struct xdp_buff *xdp,
 	through->daddr = x->id.daddr.a4;
 }
 
+static __always_inline int __xfrm_xdp_input(struct xdp_buff *xdp,
+					    struct xfrm_xdp_flow *flow,
+					    bool ordinary)
+{
+	struct xfrm_xdp_esp esp __uninitialized;
+	struct xfrm_state *x = flow->sa;
+	struct ipstats_mib __percpu *mib;
+	struct xfrm_xdp_request *req;
+	enum xfrm_xdp_stat why;
+	struct dst_entry *dst;
+	int nexthdr;
+	__be16 proto;
+
+	dst = READ_ONCE(flow->dst);
+	if (unlikely(!dst))
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSDEAD);
+	if (unlikely(flow->kind != XFRM_XDP_DECRYPT))
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSKIND);
+
+	why = xfrm_xdp_check_in(xdp, flow, dst, ordinary, &esp);
+	if (unlikely(why))
+		return xfrm_xdp_pass(flow, xdp, why);
+
+	why = xfrm_xdp_admit(flow, x, &esp);
+	if (unlikely(why))
+		return xfrm_xdp_pass(flow, xdp, why);
+
+	req = xfrm_xdp_request_get();
+	if (unlikely(!req))
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSBUSY);
+	nexthdr = flow->type->input(flow, x, esp.esph, esp.len, esp.seq_hi, req);
+	esp.clear = req->clear;
+	esp.clear_len = req->clear_len;
+	xfrm_xdp_request_put();
+	if (unlikely(nexthdr == -ENODATA))
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSHEADER);
+	if (unlikely(nexthdr == -EBUSY))
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSBUSY);
+
+	/* From here on the packet is changed, and will not be passed. */
+	if (ordinary || !flow->gro) {
+		mib = flow->xnet->net->mib.ip_statistics;
+		xfrm_xdp_mib_in(mib, esp.iph->tos,
+				xdp->data_end - (void *)esp.iph);
+		__SNMP_INC_STATS64(mib, IPSTATS_MIB_INDELIVERS);
+	}
+	if (!ordinary && flow->judged)
+		xfrm_xdp_track(&flow->ct[0], esp.iph, true);
+
+	if (unlikely(!xfrm_xdp_accept(x, &esp, nexthdr)))
+		goto drop;
+
+	proto = xfrm_xdp_inner(x, &esp, nexthdr);
+	if (unlikely(!proto)) {
+		XFRM_INC_STATS(flow->xnet->net, LINUX_MIB_XFRMINSTATEMODEERROR);
+		goto drop;
+	}
+
+	/* as xfrmi_rcv_cb() */
+	if (!ordinary && flow->tunnel)
+		dev_sw_netstats_rx_add(flow->tunnel, esp.clear_len);
+	xfrm_xdp_decapsulate(xdp, x, &esp, proto);
+	xfrm_xdp_count(flow->xnet, XFRM_XDP_INPUT);
+	return 1;
+
+drop:
+	if (!ordinary && flow->tunnel) {
+		DEV_STATS_INC(flow->tunnel, rx_errors);
+		DEV_STATS_INC(flow->tunnel, rx_dropped);
+	}
+	xfrm_xdp_count(flow->xnet, XFRM_XDP_INPUTERROR);
+	xfrm_xdp_consume(xdp);
+	return 0;
+}
+
+/* The caller below saves no register before it knows which of these it is. */
+static noinline int xfrm_xdp_input_ordinary(struct xdp_buff *xdp,
+					    struct xfrm_xdp_flow *flow)
+{
+	return __xfrm_xdp_input(xdp, flow, true);
+}
+
+static noinline int xfrm_xdp_input_other(struct xdp_buff *xdp,
+					 struct xfrm_xdp_flow *flow)
+{
+	return __xfrm_xdp_input(xdp, flow, false);
+}
+
 /**
  * xfrm_xdp_input() - decrypt an ESP packet
  * @xdp: packet, from the Ethernet header on
@@ -348,73 +437,6 @@ static __always_inline void xfrm_xdp_decapsulate(struct xdp_buff *xdp,
  */
 int xfrm_xdp_input(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 {
-	struct xfrm_xdp_esp esp __uninitialized;
-	struct xfrm_state *x = flow->sa;
-	struct ipstats_mib __percpu *mib;
-	struct xfrm_xdp_request *req;
-	enum xfrm_xdp_stat why;
-	struct dst_entry *dst;
-	int nexthdr;
-	__be16 proto;
-
-	dst = READ_ONCE(flow->dst);
-	if (unlikely(!dst))
-		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSDEAD);
-	if (unlikely(flow->kind != XFRM_XDP_DECRYPT))
-		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSKIND);
-
-	why = xfrm_xdp_check_in(xdp, flow, dst, &esp);
-	if (unlikely(why))
-		return xfrm_xdp_pass(flow, xdp, why);
-
-	why = xfrm_xdp_admit(flow, x, &esp);
-	if (unlikely(why))
-		return xfrm_xdp_pass(flow, xdp, why);
-
-	req = xfrm_xdp_request_get();
-	if (unlikely(!req))
-		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSBUSY);
-	nexthdr = flow->type->input(flow, x, esp.esph, esp.len, esp.seq_hi, req);
-	esp.clear = req->clear;
-	esp.clear_len = req->clear_len;
-	xfrm_xdp_request_put();
-	if (unlikely(nexthdr == -ENODATA))
-		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSHEADER);
-	if (unlikely(nexthdr == -EBUSY))
-		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSBUSY);
-
-	/* From here on the packet is changed, and will not be passed. */
-	if (likely(!flow->gro)) {
-		mib = flow->xnet->net->mib.ip_statistics;
-		xfrm_xdp_mib_in(mib, esp.iph->tos,
-				xdp->data_end - (void *)esp.iph);
-		__SNMP_INC_STATS64(mib, IPSTATS_MIB_INDELIVERS);
-	}
-	if (unlikely(flow->judged))
-		xfrm_xdp_track(&flow->ct[0], esp.iph, true);
-
-	if (unlikely(!xfrm_xdp_accept(x, &esp, nexthdr)))
-		goto drop;
-
-	proto = xfrm_xdp_inner(x, &esp, nexthdr);
-	if (unlikely(!proto)) {
-		XFRM_INC_STATS(flow->xnet->net, LINUX_MIB_XFRMINSTATEMODEERROR);
-		goto drop;
-	}
-
-	/* as xfrmi_rcv_cb() */
-	if (unlikely(flow->tunnel))
-		dev_sw_netstats_rx_add(flow->tunnel, esp.clear_len);
-	xfrm_xdp_decapsulate(xdp, x, &esp, proto);
-	xfrm_xdp_count(flow->xnet, XFRM_XDP_INPUT);
-	return 1;
-
-drop:
-	if (unlikely(flow->tunnel)) {
-		DEV_STATS_INC(flow->tunnel, rx_errors);
-		DEV_STATS_INC(flow->tunnel, rx_dropped);
-	}
-	xfrm_xdp_count(flow->xnet, XFRM_XDP_INPUTERROR);
-	xfrm_xdp_consume(xdp);
-	return 0;
+	return likely(flow->ordinary_in) ? xfrm_xdp_input_ordinary(xdp, flow) :
+					   xfrm_xdp_input_other(xdp, flow);
 }

@@ -279,6 +279,8 @@ static inline u32 xfrm_xdp_hold_way(u32 ifindex, __be32 spi)
 	return ifindex ^ (__force u32)spi;
 }
 
+bool xfrm_xdp_held(const struct xfrm_xdp_net *xnet, u32 way,
+		   const struct xfrm_xdp_tuple *tuple);
 bool xfrm_xdp_hold(const struct xfrm_xdp_net *xnet, u32 way,
 		   const struct xfrm_xdp_tuple *tuple);
 void xfrm_xdp_unhold(const struct xfrm_xdp_net *xnet, u32 way,

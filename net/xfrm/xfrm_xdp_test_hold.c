@@ -22,7 +22,9 @@ static void test_hold(struct kunit *test)
 	other.vlan_tci = htons(1);
 
 	rcu_read_lock();
+	KUNIT_EXPECT_FALSE(test, xfrm_xdp_held(gw->xnet, 1, &tuple));
 	KUNIT_EXPECT_FALSE(test, xfrm_xdp_hold(gw->xnet, 1, &tuple));
+	KUNIT_EXPECT_TRUE(test, xfrm_xdp_held(gw->xnet, 1, &tuple));
 	KUNIT_EXPECT_TRUE(test, xfrm_xdp_hold(gw->xnet, 1, &tuple));
 	KUNIT_EXPECT_FALSE(test, xfrm_xdp_hold(gw->xnet, 2, &tuple));
 	KUNIT_EXPECT_FALSE(test, xfrm_xdp_hold(gw->xnet, 1, &other));

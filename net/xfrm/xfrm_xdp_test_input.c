@@ -626,6 +626,7 @@ static void test_in_gro(struct kunit *test)
 	test_good(in);
 	test_expect_untouched(in, -EXDEV, XFRM_XDP_PASSDEVICE);
 	test_in_again(in);
+	in->flow->ordinary_in = false;
 	in->flow->gro = true;
 	received = test_received(in);
 	KUNIT_EXPECT_EQ(test, test_input(in), 1);
@@ -651,6 +652,7 @@ static void test_in_interface(struct kunit *test)
 	stats = netdev_alloc_pcpu_stats(struct pcpu_sw_netstats);
 	KUNIT_ASSERT_NOT_NULL(test, stats);
 	dev->tstats = stats;
+	in->flow->ordinary_in = false;
 	in->flow->tunnel = dev;
 	test_decrypts(in, 100);
 	test_decrypts(in, 200);

@@ -232,8 +232,7 @@ static __always_inline int decrypt(struct xdp_md *ctx, struct xdp_xfrm_key *key,
 	ret = bpf_xdp_xfrm_input(ctx, flow, &sa, sizeof(sa));
 	if (ret > 0) {
 		count(value, len);
-		/* the rest is taken from the inner packet */
-		key->vlan_tci = 0;
+		/* the rest is taken from the inner packet; neither had a tag */
 		key->sa = sa.reqid + 1;
 		return DECRYPTED;
 	}
