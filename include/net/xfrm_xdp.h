@@ -443,7 +443,7 @@ struct xfrm_xdp_ext {
 DECLARE_STATIC_KEY_FALSE(xfrm_xdp_learning);
 bool __xfrm_xdp_restore(struct sk_buff *skb);
 void __xfrm_xdp_gro_receive(struct sk_buff *skb);
-void __xfrm_xdp_rcv(struct sk_buff *skb, struct net *net);
+void __xfrm_xdp_rcv(struct sk_buff *skb);
 void __xfrm_xdp_forward(struct sk_buff *skb);
 void __xfrm_xdp_clear(struct sk_buff *skb);
 struct xfrm_xdp_offer *__xfrm_xdp_tunnel(struct sk_buff *skb,
@@ -504,12 +504,11 @@ static inline void xfrm_xdp_gro_receive(struct sk_buff *skb)
 /**
  * xfrm_xdp_rcv() - turn the record of a received packet into an offer
  * @skb: IP packet, header checked, in ip_rcv_core()
- * @net: netns
  */
-static inline void xfrm_xdp_rcv(struct sk_buff *skb, struct net *net)
+static inline void xfrm_xdp_rcv(struct sk_buff *skb)
 {
 	if (xfrm_xdp_recorded(skb))
-		__xfrm_xdp_rcv(skb, net);
+		__xfrm_xdp_rcv(skb);
 }
 
 /**
@@ -693,7 +692,7 @@ static inline bool xfrm_xdp_restore(struct sk_buff *skb)
 }
 
 static inline void xfrm_xdp_gro_receive(struct sk_buff *skb) { }
-static inline void xfrm_xdp_rcv(struct sk_buff *skb, struct net *net) { }
+static inline void xfrm_xdp_rcv(struct sk_buff *skb) { }
 static inline void xfrm_xdp_forward(struct sk_buff *skb) { }
 static inline struct xfrm_xdp_offer *
 xfrm_xdp_tunnel(struct sk_buff *skb, struct dst_entry *dst,

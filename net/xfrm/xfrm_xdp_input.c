@@ -267,8 +267,9 @@ static void xfrm_xdp_inner4(const struct xfrm_state *x, u8 tos, void *clear)
 }
 
 /* The EtherType of the inner packet, or 0 if a tunnel has no such packets. */
-static __be16 xfrm_xdp_inner(const struct xfrm_state *x,
-			     const struct xfrm_xdp_esp *esp, int nexthdr)
+static __always_inline __be16 xfrm_xdp_inner(const struct xfrm_state *x,
+					     const struct xfrm_xdp_esp *esp,
+					     int nexthdr)
 {
 	if (likely(nexthdr == IPPROTO_IPIP) &&
 	    esp->clear_len >= sizeof(struct iphdr)) {

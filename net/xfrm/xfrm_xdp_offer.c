@@ -80,9 +80,9 @@ void xfrm_xdp_refuse_skb(struct sk_buff *skb, enum xfrm_xdp_stat why)
 }
 
 /* The only reader of the record. */
-void __xfrm_xdp_rcv(struct sk_buff *skb, struct net *net)
+void __xfrm_xdp_rcv(struct sk_buff *skb)
 {
-	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(net);
+	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(dev_net(skb->dev));
 	struct xfrm_xdp_tuple tuple;
 	struct xfrm_xdp_offer *offer;
 	struct xfrm_xdp_ext *ext;
@@ -142,7 +142,7 @@ void __xfrm_xdp_gro_receive(struct sk_buff *skb)
 	if (skb->pkt_type != PACKET_HOST || skb_network_offset(skb))
 		return;
 
-	__xfrm_xdp_rcv(skb, dev_net(skb->dev));
+	__xfrm_xdp_rcv(skb);
 	if (skb_ext_exist(skb, SKB_EXT_XFRM_XDP))
 		set_bit(XFRM_XDP_OFFER_GRO, &xfrm_xdp_offer(skb)->flags);
 }

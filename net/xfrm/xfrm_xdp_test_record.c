@@ -88,7 +88,7 @@ static struct sk_buff *test_up(const struct test_rec *rec,
 	local_bh_disable();
 	rcu_read_lock();
 	KUNIT_EXPECT_FALSE(gw->test, xfrm_xdp_restore(skb));
-	xfrm_xdp_rcv(skb, gw->net);
+	xfrm_xdp_rcv(skb);
 	rcu_read_unlock();
 	local_bh_enable();
 	return skb;
@@ -211,7 +211,7 @@ static void test_rec_path(struct kunit *test)
 	local_bh_disable();
 	rcu_read_lock();
 	KUNIT_EXPECT_FALSE(test, xfrm_xdp_restore(skb));
-	xfrm_xdp_rcv(skb, rec->gw->net);
+	xfrm_xdp_rcv(skb);
 	rcu_read_unlock();
 	local_bh_enable();
 	KUNIT_EXPECT_EQ(test, skb_sec_path(skb)->len, 2);
