@@ -61,6 +61,8 @@ listens()
 fetch()
 {
 	local name=$1 server=$2 address=$3 client=$4
+	# each server has its own
+	port=$((port + 1))
 	mkdir "$run/$name"
 	head -c "$5" /dev/urandom >"$run/$name/file"
 	background "$out/httpd-$name.log" "$server" \

@@ -15,7 +15,7 @@ from scapy.layers.inet import IP  # noqa: E402
 from scapy.layers.ipsec import ESP, IPSecIntegrityError, SecurityAssociation  # noqa: E402
 from scapy.utils import PcapReader  # noqa: E402
 
-LAN = ('10.1.', '10.2.')
+LAN = ('10.1.', '10.2.', '10.3.')
 
 
 def good(state, packet):
