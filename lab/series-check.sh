@@ -21,12 +21,12 @@ put() {
 	rm -rf "$state"
 }
 
-# objects FILE...: what those files are compiled to that are here and are the kernel's
+# objects FILE...: what those of them that are here and the kernel's are compiled to
 objects() {
 	local file
 	for file; do
 		case $file in
-		tools/* | samples/* | *.h | *.S) ;;
+		tools/* | samples/*) ;;
 		*.c) [[ ! -f $tree/$file ]] || printf '%s\n' "${file%.c}.o" ;;
 		esac
 	done
@@ -45,14 +45,15 @@ warnings() {
 		sed -E 's/:[0-9]+(:[0-9]+)?:/:/g' | sort -u >"$checks/$name" || true
 }
 
-# all of the series' own symbols in this kernel, but for BTF, which needs debug info;
-# the test kernel links what depends on it
+# Without debug info there is no BTF: what depends on it is compiled as it is edited, and
+# linked in the test kernel only.
 [[ -d $tree ]] || cp -al "$pristine" "$tree"
 rm -rf "$checks"
 mkdir -p "$checks"
 commits=$(git -C "$repo" rev-list --reverse start..base)
 put start
-mapfile -t edited < <(objects $(git -C "$repo" diff --name-only start base))
+mapfile -t files < <(git -C "$repo" diff --name-only start base)
+mapfile -t edited < <(objects "${files[@]}")
 printf 'the unpatched kernel, for its own warnings\n'
 warnings known "${edited[@]}"
 number=0
@@ -61,7 +62,8 @@ for commit in $commits; do
 	subject=$(git -C "$repo" log -1 --format=%s "$commit")
 	printf '%02d %s\n' "$number" "$subject"
 	put "$commit"
-	mapfile -t edited < <(objects $(git -C "$repo" diff --name-only "$commit^" "$commit"))
+	mapfile -t files < <(git -C "$repo" diff --name-only "$commit^" "$commit")
+	mapfile -t edited < <(objects "${files[@]}")
 	warnings "$number" "${edited[@]}"
 	new=$(comm -13 "$checks/known" "$checks/$number")
 	[[ -z $new ]] || die "patch $number ($subject) brings warnings: $new"
