@@ -146,7 +146,7 @@ check 'map, tool and kernel agree on flows and packets' accounts_agree
 
 peer_states
 unlost 'states are replaced' 'XfrmXdpLookup>0' -- batch rekeys
-unlost 'the policy is updated' 'XfrmXdpPassAuth>0' 'XfrmXdpLearned>0' -- batch policies
+unlost 'the policy is updated' 'XfrmXdpPassDst>0' 'XfrmXdpLearned>0' -- batch policies
 unlost 'a policy blocks for a moment' 'refused>0' 'XfrmXdpPassDst>0' -- batch blocks
 unlost 'the route is replaced' 'XfrmXdpPassDst>0' 'XfrmXdpLearned>0' -- batch routes
 unlost 'the neighbour changes its state' -- batch neighbours
