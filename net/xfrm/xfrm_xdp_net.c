@@ -134,6 +134,7 @@ static int xfrm_xdp_netdev_event(struct notifier_block *nb, unsigned long event,
 	case NETDEV_UP:
 	case NETDEV_CHANGE:
 	case NETDEV_CHANGEADDR:
+	case NETDEV_CHANGENAME:
 	case NETDEV_CHANGEUPPER:
 	case NETDEV_FEAT_CHANGE:
 	case NETDEV_XDP_FEAT_CHANGE:

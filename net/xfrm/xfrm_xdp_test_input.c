@@ -562,6 +562,16 @@ static void test_in_pass_state(struct kunit *test)
 	in->x->km.state = XFRM_STATE_EXPIRED;
 	test_expect_untouched(in, -EKEYEXPIRED, XFRM_XDP_PASSSTATE);
 	in->x->km.state = XFRM_STATE_VALID;
+
+	/* an update brings these */
+	in->x->if_id++;
+	test_expect_untouched(in, -EKEYEXPIRED, XFRM_XDP_PASSSTATE);
+	in->x->if_id--;
+	in->x->props.smark.v = 1;
+	in->x->props.smark.m = 1;
+	test_expect_untouched(in, -EKEYEXPIRED, XFRM_XDP_PASSSTATE);
+	in->x->props.smark.v = 0;
+	in->x->props.smark.m = 0;
 	KUNIT_EXPECT_EQ(test, test_input(in), 1);
 
 	test_good(in);

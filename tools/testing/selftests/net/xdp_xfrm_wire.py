@@ -29,6 +29,8 @@ Reads one command a line from standard input:
   note NAME             keep what came by last under a name
   same NAME             did the same come by?
   sequence SPI          sequence numbers and IVs of all packets of a state
+  pmtu MTU SPI          a router tells G1 that the packets of a state are too long
+  change NAME ARGS      one of xdp_xfrm_change.py, on G1
   quit
 
 Answers with lines of complaints that start with "# ", then one line of
@@ -37,7 +39,7 @@ NAME=VALUE: differences of G1's counters, and
   good                  ESP packets without any complaint
   late                  of these, behind one with a higher sequence number
   delivered             datagrams that a socket on B received
-  spi, dmac, vlan, outer_src, outer_dst, outer_ttl, outer_tos
+  spi, smac, dmac, vlan, outer_src, outer_dst, outer_ttl, outer_tos
                         of the ESP frames, all values
   inner_src, inner_ttl, mss
                         of the packets inside, all values
@@ -57,6 +59,7 @@ import struct
 import sys
 import time
 
+import xdp_xfrm_change
 import xdp_xfrm_frame
 from xdp_xfrm_esp import (ETH_LEN, IP_DF, IP_FRAGMENT, IP_LEN, IPPROTO_ESP, State, checksum,
                           forwarded, l4_checksum, open_frame)
@@ -260,8 +263,8 @@ class Wire:
         self.await_arrival(arrive)
         self.settle()
         facts = {"esp": 0, "clear": 0, "good": 0, "late": 0}
-        values = {name: {} for name in ("spi", "dmac", "vlan", "outer_src", "outer_dst", "outer_ttl", "outer_tos",
-                                        "inner_src", "inner_ttl", "mss", "icmp")}
+        values = {name: {} for name in ("spi", "smac", "dmac", "vlan", "outer_src", "outer_dst", "outer_ttl",
+                                        "outer_tos", "inner_src", "inner_ttl", "mss", "icmp")}
         inners, arriving, last = set(), 0, {}
         for frame in self.wan.take():
             if frame[12:14] != b"\x08\0":
@@ -281,7 +284,8 @@ class Wire:
             spi, seq = struct.unpack_from("!II", packet, IP_LEN)
             facts["late"] += seq < last.get(spi, 0)
             last[spi] = seq
-            for name, value in (("spi", f"{spi:#x}"), ("dmac", frame[0:6].hex(":")), ("vlan", f"{vlan:#x}"),
+            for name, value in (("spi", f"{spi:#x}"), ("dmac", frame[0:6].hex(":")),
+                                ("smac", frame[6:12].hex(":")), ("vlan", f"{vlan:#x}"),
                                 ("outer_src", socket.inet_ntoa(packet[12:16])),
                                 ("outer_dst", socket.inet_ntoa(packet[16:20])),
                                 ("outer_ttl", packet[8]), ("outer_tos", packet[1])):
@@ -445,6 +449,19 @@ class Wire:
         self.bad += state.complaints()
         return {"last": max(state.sequence, default=0), "seen": len(state.sequence)}
 
+    def pmtu(self, mtu, spi):
+        """ICMP by the peer, with what it says of the packet that it got."""
+        packet = ipv4(self.ip_g1, self.ip_g2, IPPROTO_ESP, struct.pack("!II", int(spi, 16), 1), 0)
+        body = struct.pack("!BBHHH", 3, 4, 0, 0, int(mtu)) + packet
+        body = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
+        self.wan.send(self.mac_g1 + self.mac_g2 + b"\x08\0" + ipv4(self.ip_g2, self.ip_g1, 1, body, 0))
+        self.marker_pass(self.wan, self.wan_near)
+        return {}
+
+    def change(self, *args):
+        in_ns(os.environ["NS_G1"], lambda: xdp_xfrm_change.change(*args))
+        return {}
+
     def command(self, name, args):
         named = dict(arg.split("=") for arg in args if "=" in arg)
         args = [arg for arg in args if "=" not in arg]
@@ -462,7 +479,8 @@ class Wire:
         if name == "note":
             self.notes[args[0]] = sorted(self.constant)
             return {}
-        return {"same": self.same, "sequence": self.sequence, "tap": self.tap}[name](*args)
+        return {"same": self.same, "sequence": self.sequence, "tap": self.tap, "pmtu": self.pmtu,
+                "change": self.change}[name](*args)
 
 
 def main():

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Changes of a gateway that its tools can't make; for xdp_xfrm_wire.py:
+
+  egress DEV PRIORITY QOS    priority of the frames of a VLAN device, by ioctl
+  reorder DEV 0|1            does it strip the tag before others see it? By ioctl
+  conf DEV NUMBER VALUE      an IPv4 setting of a device, by netlink
+  attach DEV FLAGS           an XDP program that passes everything, by netlink
+  detach DEV FLAGS           no program any more
+  link DEV                   the same by a BPF link
+  update                     another program in the link
+  unlink                     no link any more
+  pin PATH TYPE              a program for a route (lwtunnel) that passes everything
+  migrate SRC DST REQID OLD_SRC OLD_DST NEW_SRC NEW_DST
+                             the tunnel of an out policy has other ends
+"""
+
+import ctypes
+import fcntl
+import os
+import socket
+import struct
+
+AF_NETLINK = 16
+NETLINK_ROUTE = 0
+NETLINK_XFRM = 6
+NLM_F_REQUEST = 1
+NLM_F_ACK = 4
+NLA_F_NESTED = 1 << 15
+RTM_SETLINK = 19
+IFLA_AF_SPEC = 26
+IFLA_INET_CONF = 1
+XFRM_MSG_MIGRATE = 0x21
+XFRMA_MIGRATE = 17
+XFRM_POLICY_OUT = 1
+XFRM_MODE_TUNNEL = 1
+IPPROTO_ESP = 50
+SIOCSIFVLAN = 0x8983
+SET_VLAN_EGRESS_PRIORITY_CMD = 3
+SET_VLAN_FLAG_CMD = 7
+VLAN_FLAG_REORDER_HDR = 1
+BPF_PROG_TYPE_XDP = 6
+BPF_XDP = 37
+BPF_OK = 0
+XDP_PASS = 2
+
+links = []
+
+
+def bpf(function, *args):
+    """A function of libbpf, which is loaded only where it is needed."""
+    ret = getattr(ctypes.CDLL("libbpf.so.1", use_errno=True), function)(*args)
+    if ret < 0:
+        raise OSError(ctypes.get_errno(), function)
+    return ret
+
+
+def attribute(kind, data):
+    return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
+
+
+def request(protocol, kind, body):
+    """Send it, and wait for the answer."""
+    with socket.socket(AF_NETLINK, socket.SOCK_RAW, protocol) as sock:
+        sock.send(struct.pack("=IHHII", 16 + len(body), kind, NLM_F_REQUEST | NLM_F_ACK, 1, 0) + body)
+        err = struct.unpack_from("=i", sock.recv(65536), 16)[0]
+    if err:
+        raise OSError(-err, f"netlink {kind:#x}")
+
+
+def vlan(command, dev, value, qos):
+    """struct vlan_ioctl_args"""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        fcntl.ioctl(sock, SIOCSIFVLAN, struct.pack("=i24sI20xhxx", command, dev.encode(), value, qos))
+
+
+def egress(dev, priority, qos):
+    vlan(SET_VLAN_EGRESS_PRIORITY_CMD, dev, int(priority), int(qos))
+
+
+def reorder(dev, on):
+    vlan(SET_VLAN_FLAG_CMD, dev, VLAN_FLAG_REORDER_HDR, int(on))
+
+
+def conf(dev, number, value):
+    body = struct.pack("=BxHiII", 0, 0, socket.if_nametoindex(dev), 0, 0)
+    settings = attribute(IFLA_INET_CONF | NLA_F_NESTED, attribute(int(number), struct.pack("=I", int(value))))
+    body += attribute(IFLA_AF_SPEC | NLA_F_NESTED, attribute(socket.AF_INET | NLA_F_NESTED, settings))
+    request(NETLINK_ROUTE, RTM_SETLINK, body)
+
+
+def program(kind=BPF_PROG_TYPE_XDP, verdict=XDP_PASS):
+    """return verdict"""
+    code = struct.pack("=BBhiBBhi", 0xb7, 0, 0, verdict, 0x95, 0, 0, 0)
+    return bpf("bpf_prog_load", kind, b"pass", b"GPL", code, ctypes.c_size_t(2), None)
+
+
+def attach(dev, flags):
+    fd = program()
+    bpf("bpf_xdp_attach", socket.if_nametoindex(dev), fd, int(flags), None)
+    os.close(fd)
+
+
+def detach(dev, flags):
+    bpf("bpf_xdp_detach", socket.if_nametoindex(dev), int(flags), None)
+
+
+def link(dev):
+    fd = program()
+    links.append(bpf("bpf_link_create", fd, socket.if_nametoindex(dev), BPF_XDP, None))
+    os.close(fd)
+
+
+def update():
+    fd = program()
+    bpf("bpf_link_update", links[-1], fd, None)
+    os.close(fd)
+
+
+def unlink():
+    bpf("bpf_link_detach", links[-1])
+    os.close(links.pop())
+
+
+def pin(path, kind):
+    fd = program(int(kind), BPF_OK)
+    bpf("bpf_obj_pin", fd, path.encode())
+    os.close(fd)
+
+
+def address(text):
+    """xfrm_address_t"""
+    return socket.inet_aton(text) + bytes(12)
+
+
+def migrate(src, dst, reqid, *ends):
+    """struct xfrm_userpolicy_id, and one struct xfrm_user_migrate"""
+    (src, src_len), (dst, dst_len) = src.split("/"), dst.split("/")
+    old_src, old_dst, new_src, new_dst = map(address, ends)
+    body = address(dst) + address(src) + bytes(8) + struct.pack("=HBBBxxxiI", socket.AF_INET, int(dst_len),
+                                                                int(src_len), 0, 0, 0)
+    body += struct.pack("=IBxxx", 0, XFRM_POLICY_OUT)
+    body += attribute(XFRMA_MIGRATE, old_dst + old_src + new_dst + new_src +
+                      struct.pack("=BBHIHH", IPPROTO_ESP, XFRM_MODE_TUNNEL, 0, int(reqid), socket.AF_INET, socket.AF_INET))
+    request(NETLINK_XFRM, XFRM_MSG_MIGRATE, body)
+
+
+CHANGES = {change.__name__: change for change in (egress, reorder, conf, attach, detach, link, update, unlink,
+                                                  pin, migrate)}
+
+
+def change(name, *args):
+    """In the network namespace of the gateway."""
+    CHANGES[name](*args)
