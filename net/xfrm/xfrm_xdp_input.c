@@ -37,7 +37,7 @@ struct xfrm_xdp_esp {
  * esp4_offload, nor of XDP at the xfrm interface.
  */
 static bool xfrm_xdp_moved(const struct xfrm_xdp_flow *flow,
-					   const struct net_device *in)
+			   const struct net_device *in)
 {
 	return xfrm_xdp_gro_can(in) != flow->gro_can ||
 	       (flow->tunnel && rcu_access_pointer(flow->tunnel->xdp_prog));
