@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The front door. Everything generated lives in build/.
 
-.PHONY: help deps assemble kernel uml demo check soak twin series series-check bench shell clean
+.PHONY: help deps assemble kernel uml demo check soak twin rekey series series-check bench shell clean
 .DEFAULT_GOAL := help
 
 help:
@@ -10,6 +10,7 @@ help:
 	@echo '  make check         all tests: KUnit, BPF selftests, shell-level tests'
 	@echo '  make soak          tests that take minutes each: load, churn, the tool interrupted'
 	@echo '  make twin          the same frames with and without the fast path, all compared'
+	@echo '  make rekey         IKE rekeys and moves under traffic, stack and fast path compared'
 	@echo '  make shell         the topology of the demo, booted, and a prompt in it'
 	@echo '  make bench         instructions per packet: stack, plain XDP, this; build/bench.json'
 	@echo 'Pieces:'
@@ -56,6 +57,9 @@ twin: deps
 	@lab/kernel.sh test
 	@lab/tool.sh
 	@lab/twin.sh
+
+rekey: deps
+	@lab/rekey.sh
 
 series: deps
 	@lab/series.sh

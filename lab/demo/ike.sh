@@ -16,8 +16,8 @@
 #   conf FILE GATEWAY LOCAL REMOTE LOCAL_NET REMOTE_NET   of $config, filled in
 #   configure GATEWAY            loads swanctl.conf
 #   control GATEWAY ARGS...      swanctl
-#   capture_up GATEWAY OPTION... what is on the wire to a gateway but LAN addresses, to
-#                                $run/wan-GATEWAY.pcap
+#   capture_up GATEWAY OPTION... what is on the wire to a gateway but not from LAN to LAN,
+#                                to $run/wan-GATEWAY.pcap
 #   capture_down GATEWAY
 #   frames GATEWAY               what its device sent and received so far
 
@@ -108,7 +108,7 @@ capture_up()
 	shift
 	background "$out/tcpdump-$gateway.log" "$gateway" \
 		tcpdump -n -Z root -i wan0 "$@" -B 65536 -w "$run/wan-$gateway.pcap" \
-		"not (net 10.1.0.0/24 or net 10.2.0.0/24 or net 10.3.0.0/24)"
+		"not (src net 10.0.0.0/8 and dst net 10.0.0.0/8)"
 	tcpdump[$gateway]=${jobs[-1]}
 	await tcpdump grep -q 'listening on' "$out/tcpdump-$gateway.log"
 }
