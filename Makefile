@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The front door. Everything generated lives in build/.
 
-.PHONY: help deps assemble kernel uml demo check soak twin rekey series series-check bench shell clean
+.PHONY: help deps assemble kernel uml demo check soak twin rekey stress series series-check bench shell clean
 .DEFAULT_GOAL := help
 
 help:
@@ -11,6 +11,7 @@ help:
 	@echo '  make soak          tests that take minutes each: load, churn, the tool interrupted'
 	@echo '  make twin          the same frames with and without the fast path, all compared'
 	@echo '  make rekey         IKE rekeys and moves under traffic, stack and fast path compared'
+	@echo '  make stress        10000 flows under nft commits, a flood, a full link; build/stress.json'
 	@echo '  make shell         the topology of the demo, booted, and a prompt in it'
 	@echo '  make bench         instructions per packet: stack, plain XDP, this; build/bench.json'
 	@echo 'Pieces:'
@@ -60,6 +61,9 @@ twin: deps
 
 rekey: deps
 	@lab/rekey.sh
+
+stress: deps
+	@lab/stress.sh
 
 series: deps
 	@lab/series.sh

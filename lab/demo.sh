@@ -38,5 +38,5 @@ printf '%-42s ... %s\n' "booting the $kernel kernel" build/log/demo.console
 	"$lab/demo/guest.sh" "$seen" "$tool" || rc=$?
 printf '%-42s %3d s\n\n' 'the guest' $((SECONDS - start))
 ((rc == 0 || rc == 99)) || die "the guest ended with status $rc, see build/demo/ and build/log/demo.console"
-python3 "$lab/demo/report.py" "$seen" "$seen.json" "$@"
+PYTHONPATH=$lab python3 -B "$lab/demo/report.py" "$seen" "$seen.json" "$@"
 ((rc == 0)) || die "the kernel complained, see build/log/demo.console"

@@ -53,5 +53,5 @@ printf '%-42s ... %s\n' "booting the $kernel kernel" build/log/rekey.console
 printf '%-42s %3d s\n' 'the guest' $((SECONDS - start))
 ((rc == 0 || rc == 99)) ||
 	die "the guest ended with status $rc, see build/rekey/ and build/log/rekey.console"
-python3 -B "$lab/rekey/report.py" "$seen" "$seen.json"
+PYTHONPATH=$lab python3 -B "$lab/rekey/report.py" "$seen" "$seen.json"
 ((rc == 0)) || die "the kernel complained, see build/log/rekey.console"

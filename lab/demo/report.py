@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 
+from verdict import conclude, expect, paint
+
 PICTURE = """\
    host A           gateway G1                  gateway G2            host B
   +------+      +---------------+           +---------------+       +------+
@@ -49,13 +51,6 @@ ALGORITHMS = {('rfc4106(gcm(aes))', '128'): 'AES-GCM with 16 octet ICV [RFC4106]
 # What may be on the wire between the gateways
 OUTER = ('esp', 'isakmp', 'udpencap', 'arp')
 
-tty = sys.stdout.isatty()
-failed = []
-
-
-def paint(code, text):
-    return f'\033[{code}m{text}\033[0m' if tty else text
-
 
 def heading(text):
     print('\n' + paint(1, text))
@@ -68,8 +63,7 @@ def line(name, value, mark='  '):
 def check(name, value, good, why):
     """One judged line; why: what is wrong if it is not good."""
     line(name, value, paint(32, 'ok') if good else paint(31, '!!'))
-    if not good:
-        failed.append(f'{name}: {why}')
+    expect(good, f'{name}: {why}')
 
 
 class Directory:
@@ -309,16 +303,7 @@ def main():
         counters(ends, name, peer)
     errors(seen, ends)
     result['wire'] = {name: capture(seen, name, peer, ends[name]) for name, peer in PEERS.items()}
-    result['failed'] = failed
-    with open(sys.argv[2], 'w', encoding='utf-8') as stream:
-        json.dump(result, stream, indent=2)
-        stream.write('\n')
-    print()
-    for reason in failed:
-        print(paint(31, f'FAILED {reason}'))
-    if not failed:
-        print(paint(32, 'All of it is as it should be.'))
-    return 1 if failed else 0
+    return conclude(sys.argv[2], result, 'All of it is as it should be.')
 
 
 try:

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 
+from verdict import conclude, expect, paint
 from wire import ESP, ETH_ARP, ICMP, UDP, deleted, frames
 
 RUNS = {'stack': 'the stack alone', 'xdp': 'with the fast path',
@@ -26,17 +27,6 @@ SEAMLESS = ('configuration loaded again', 'CHILD_SA rekeyed', 'IKE_SA rekeyed',
 # no state or policy takes part
 KEPT = ('configuration loaded again', 'IKE_SA rekeyed')
 G2 = '192.0.2.2'
-
-failed = []
-
-
-def paint(code, text):
-    return f'\033[{code}m{text}\033[0m' if sys.stdout.isatty() else text
-
-
-def expect(good, reason):
-    if not good:
-        failed.append(reason)
 
 
 class Run:
@@ -178,17 +168,8 @@ def main():
             stack = facts[f'stack{fixed}'][name]
             judge(fixed, name, stack, xdp)
             line(name, stack, xdp)
-    result = {'events': facts, 'wire': {key: wire(key, run) for key, run in runs.items()},
-              'failed': failed}
-    with open(sys.argv[2], 'w', encoding='utf-8') as stream:
-        json.dump(result, stream, indent=2)
-        stream.write('\n')
-    print()
-    for reason in failed:
-        print(paint(31, f'FAILED {reason}'))
-    if not failed:
-        print(paint(32, 'Nothing is lost that the stack would not lose.'))
-    return 1 if failed else 0
+    result = {'events': facts, 'wire': {key: wire(key, run) for key, run in runs.items()}}
+    return conclude(sys.argv[2], result, 'Nothing is lost that the stack would not lose.')
 
 
 try:
