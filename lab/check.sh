@@ -10,7 +10,7 @@ results=$build/check
 limit=${LAB_CHECK_LIMIT-3000}
 # minutes each, and some on all CPUs
 soak=(xdp_xfrm_once.sh xdp_xfrm_churn.sh xdp_xfrm_gone.sh xdp_xfrm_tool.sh xdp_xfrm_kill.sh
-	xdp_xfrm_valid_dev.sh)
+	xdp_xfrm_valid_dev.sh xdp_xfrm_valid_net.sh)
 # in the guest with test_progs, which would be done first
 beside=(xdp_xfrm_devices.sh xdp_xfrm_nic.sh xdp_xfrm_filter.sh)
 passed=0 failed=0 skipped=0
