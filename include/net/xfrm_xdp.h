@@ -56,7 +56,8 @@ struct nf_hook_ops;
  * @daddr: the same
  * @vlan_tci: tag of the frame, which the stack strips; zero without one
  * @held: the flow is not to be learned, only @spi and @daddr count
- * @reserved: zero
+ * @short_len: length of a decrypted packet that a driver might fill up to the least
+ *	one of Ethernet; or zero
  * @mac: siphash, under a secret of the netns, of the rest and the tuple of the
  *	packet: the same for all packets of a flow, so that GRO goes on merging
  *	them. Until bpf_xdp_xfrm_offer() wrote it, that which tells
@@ -71,7 +72,7 @@ struct xfrm_xdp_md {
 	__be32	daddr;
 	__be16	vlan_tci;
 	u8	held;
-	u8	reserved;
+	u8	short_len;
 	u64	mac;
 };
 
@@ -152,6 +153,7 @@ enum xfrm_xdp_stat {
 	XFRM_XDP_NOCONN,		/* no connection that XDP can track */
 	XFRM_XDP_NOTC,			/* tc program, filter or shaping qdisc */
 	XFRM_XDP_NOCLEAR,		/* changed before the transformation */
+	XFRM_XDP_NOROUTE,		/* next hops are taken by turns */
 	XFRM_XDP_NOWIRE,		/* the frame sent is not what XDP makes */
 	XFRM_XDP_NONEIGH,		/* no cached link layer header */
 	XFRM_XDP_NOMEMORY,
@@ -266,7 +268,7 @@ struct xfrm_xdp_fwd {
  * @cipher: how to encrypt
  * @fl: what the stack asked XFRM for, for bpf_xdp_xfrm_lookup()
  * @if_id: the same; for XFRM_XDP_DECRYPT that of the state
- * @reqid: of the state, for XFRM_XDP_DECRYPT
+ * @reqid: of the state
  * @mark: the same: that what is decrypted has
  * @tunnel: xfrm interface or VTI that it is sent to; for XFRM_XDP_DECRYPT the
  *	xfrm interface that gets what was decrypted; or NULL. Valid while the flow
@@ -441,6 +443,9 @@ struct xfrm_xdp_ext {
 
 /* On while a struct xfrm_xdp_ops is registered in any netns. */
 DECLARE_STATIC_KEY_FALSE(xfrm_xdp_learning);
+/* On from then on: what XDP decrypted may still be on its way to the stack. */
+DECLARE_STATIC_KEY_FALSE(xfrm_xdp_recording);
+void __xfrm_xdp_unchecked(struct sk_buff *skb);
 bool __xfrm_xdp_restore(struct sk_buff *skb);
 void __xfrm_xdp_gro_receive(struct sk_buff *skb);
 void __xfrm_xdp_rcv(struct sk_buff *skb);
@@ -453,6 +458,8 @@ void __xfrm_xdp_tunnelled(struct sk_buff *skb, struct xfrm_xdp_offer *offer);
 void __xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev);
 void __xfrm_xdp_decapsulated(struct sk_buff *skb, struct xfrm_state *x);
 void xfrm_xdp_invalidate(struct net *net);
+void __xfrm_xdp_by_turns(struct net *net);
+void xfrm_xdp_per_cpu(struct net *net);
 void xfrm_xdp_rules_changed(struct net *net, u64 bits);
 void xfrm_xdp_disconnect(struct net *net);
 void __xfrm_xdp_asked(struct sk_buff *skb, u64 bit);
@@ -476,8 +483,18 @@ static inline bool xfrm_xdp_offered(const struct sk_buff *skb)
 
 static inline bool xfrm_xdp_recorded(const struct sk_buff *skb)
 {
-	return static_branch_unlikely(&xfrm_xdp_learning) &&
+	return static_branch_unlikely(&xfrm_xdp_recording) &&
 	       skb_metadata_len(skb) == sizeof(struct xfrm_xdp_md);
+}
+
+/**
+ * xfrm_xdp_unchecked() - nobody has looked at the checksum of what XDP decrypted
+ * @skb: packet in dev_gro_receive()
+ */
+static inline void xfrm_xdp_unchecked(struct sk_buff *skb)
+{
+	if (xfrm_xdp_recorded(skb))
+		__xfrm_xdp_unchecked(skb);
 }
 
 /**
@@ -615,6 +632,18 @@ static inline void xfrm_xdp_state_dying(struct xfrm_state *x)
 }
 
 /**
+ * xfrm_xdp_by_turns() - the choice of a next hop depends on more than the packet
+ * @net: netns
+ *
+ * Or it depends on earlier packets: the flow of this one is not to be learned.
+ */
+static inline void xfrm_xdp_by_turns(struct net *net)
+{
+	if (xfrm_xdp_is_learning())
+		__xfrm_xdp_by_turns(net);
+}
+
+/**
  * xfrm_xdp_forget() - drop the offer of a packet that somebody else judges
  * @skb: packet
  */
@@ -686,6 +715,8 @@ static inline bool xfrm_xdp_offered(const struct sk_buff *skb)
 	return false;
 }
 
+static inline void xfrm_xdp_unchecked(struct sk_buff *skb) { }
+
 static inline bool xfrm_xdp_restore(struct sk_buff *skb)
 {
 	return false;
@@ -711,6 +742,8 @@ static inline void xfrm_xdp_decapsulated(struct sk_buff *skb,
 static inline void xfrm_xdp_state_dying(struct xfrm_state *x) { }
 static inline void xfrm_xdp_forget(struct sk_buff *skb) { }
 static inline void xfrm_xdp_invalidate(struct net *net) { }
+static inline void xfrm_xdp_by_turns(struct net *net) { }
+static inline void xfrm_xdp_per_cpu(struct net *net) { }
 static inline void xfrm_xdp_rules_changed(struct net *net, u64 bits) { }
 static inline void xfrm_xdp_disconnect(struct net *net) { }
 

@@ -20,6 +20,8 @@
  * @error	- Out parameter, set whenever there is no flow
  *		  Values:
  *		    -EINVAL       - opts__sz is wrong or reserved is not zero
+ *		    -ESRCH        - nobody takes flows in this netns, so not
+ *				    all that ends them is watched; without a flow
  *		    -EPROTO       - not an IPv4 packet that XDP forwards
  *		    -ENXIO        - the flow given is empty
  *		    -EXDEV        - the flow given is of another device
@@ -130,6 +132,7 @@ xfrm_xdp_write_record(struct xdp_buff *xdp, const struct xfrm_xdp_net *xnet,
 		.vlan_tci	= tuple->vlan_tci,
 		.held		= !key,
 	};
+	u32 size = xdp->data_end - xdp->data;
 
 	/* The key may lie where the record goes. */
 	if (key)
@@ -137,6 +140,8 @@ xfrm_xdp_write_record(struct xdp_buff *xdp, const struct xfrm_xdp_net *xnet,
 	if (through) {
 		record.spi = through->spi;
 		record.daddr = through->daddr;
+		if (size < ETH_ZLEN)
+			record.short_len = size - ETH_HLEN;
 	}
 	record.mac = xfrm_xdp_md_mac(xnet, &record, tuple);
 	*md = record;
@@ -426,6 +431,7 @@ static int xfrm_xdp_ops_reg(void *kdata, struct bpf_link *link)
 	xfrm_load_type_xdp(IPPROTO_ESP, AF_INET);
 	ops->xnet = xnet;
 	/* While there are ops, the stack reads records. */
+	static_branch_enable(&xfrm_xdp_recording);
 	static_branch_inc(&xfrm_xdp_learning);
 	rcu_assign_pointer(xnet->ops, ops);
 unlock:
@@ -443,7 +449,9 @@ static void __xfrm_xdp_ops_clear(struct xfrm_xdp_net *xnet)
 		return;
 
 	ops->xnet = NULL;
-	/* What XDP decrypted until now is still on its way to the stack. */
+	/* Not all that could end them is noticed any more. */
+	xfrm_xdp_invalidate(xnet->net);
+	/* No packet makes an offer for them any more. */
 	synchronize_rcu();
 	static_branch_dec(&xfrm_xdp_learning);
 }

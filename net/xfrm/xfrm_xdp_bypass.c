@@ -10,13 +10,33 @@
 
 #include <linux/if_arp.h>
 #include <linux/netdevice.h>
+#include <net/netdev_rx_queue.h>
 #include <net/sch_generic.h>
 
 #include "xfrm_xdp_internal.h"
 
+/* Does another CPU get the packets, behind those that wait there? */
+static bool xfrm_xdp_steered(const struct net_device *dev)
+{
+#ifdef CONFIG_RPS
+	const struct netdev_rx_queue *rxq;
+
+	for (rxq = dev->_rx; rxq < dev->_rx + dev->num_rx_queues; rxq++) {
+		if (rcu_access_pointer(rxq->rps_map) ||
+		    rcu_access_pointer(rxq->rps_flow_table))
+			return true;
+	}
+#endif
+	return false;
+}
+
 /* Does XDP on @dev see the frame that came in, and nobody before the stack? */
 static bool xfrm_xdp_rx_ok(const struct net_device *dev)
 {
+	/* Generic XDP comes behind RPS. */
+	if (!rcu_access_pointer(dev->xdp_prog) && xfrm_xdp_steered(dev))
+		return false;
+
 	/* With the VLAN tag stripped, two VLANs look the same to XDP. Generic
 	 * XDP and some drivers mark such a buffer.
 	 */

@@ -131,6 +131,20 @@ static bool xfrm_xdp_state_out_ok(const struct xfrm_state *x)
 	return xfrm_xdp_state_ok(x) && !x->props.smark.m;
 }
 
+/* Does every CPU encrypt with the same state? */
+static bool xfrm_xdp_all_cpus(const struct xfrm_xdp_net *xnet,
+			      const struct xfrm_dst *xdst)
+{
+	int i;
+
+	for (i = 0; i < xdst->num_pols; i++) {
+		if (xdst->pols[i]->flags & XFRM_POLICY_CPU_ACQUIRE)
+			return false;
+	}
+
+	return !READ_ONCE(xnet->per_cpu);
+}
+
 static void xfrm_xdp_rewrite_init(struct xfrm_xdp_flow *flow,
 				  const struct xfrm_state *x, __be16 vlan_tci)
 {
@@ -153,8 +167,7 @@ static void xfrm_xdp_rewrite_init(struct xfrm_xdp_flow *flow,
 	iph->protocol = IPPROTO_IPIP;
 	rewrite->id_hash = ip_idents_hash(flow->xnet->net, iph);
 	iph->protocol = x->id.proto;
-	if (!(x->props.extra_flags & XFRM_SA_XFLAG_DONT_ENCAP_DSCP))
-		iph->tos = flow->tuple.dscp;
+	iph->tos = xfrm_xdp_outer_tos(x, flow->tuple.dscp);
 
 	rewrite->ecn = !(x->props.flags & XFRM_STATE_NOECN);
 	rewrite->df = x->props.flags & XFRM_STATE_NOPMTUDISC ? 0 : htons(IP_DF);
@@ -227,6 +240,19 @@ put_sa:
 	if (flow->sa)
 		xfrm_state_put(flow->sa);
 	return false;
+}
+
+/* Would the next packet take the same next hop? A route that was found while routes
+ * changed may be an old one with the new generation, and one by an ICMP redirect
+ * expires.
+ */
+static bool xfrm_xdp_same_hop(const struct xfrm_xdp_net *xnet,
+			      const struct dst_entry *path,
+			      const struct xfrm_xdp_origin *origin)
+{
+	return origin->rt_genid == rt_genid_ipv4(xnet->net) &&
+	       origin->rt_genid != atomic_read(&xnet->turns) &&
+	       !(dst_rtable(path)->rt_flags & RTCF_REDIRECTED);
 }
 
 static bool xfrm_xdp_flow_type(struct xfrm_xdp_flow *flow, struct xfrm_state *x)
@@ -306,8 +332,14 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 		return NULL;
 	}
 
-	if (x && (xfrm_dst_child(dst)->xfrm || !xfrm_xdp_state_out_ok(x))) {
+	if (x && (xfrm_dst_child(dst)->xfrm || !xfrm_xdp_state_out_ok(x) ||
+		  !xfrm_xdp_all_cpus(xnet, (const struct xfrm_dst *)dst))) {
 		*why = XFRM_XDP_NOSTATE;
+		return NULL;
+	}
+
+	if (!xfrm_xdp_same_hop(xnet, path, origin)) {
+		*why = XFRM_XDP_NOROUTE;
 		return NULL;
 	}
 
@@ -332,6 +364,7 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	flow->neigh = neigh;
 	flow->fl = origin->fl;
 	flow->if_id = origin->if_id;
+	flow->reqid = x ? x->props.reqid : 0;
 	flow->kind = x ? XFRM_XDP_ENCRYPT : XFRM_XDP_PLAIN;
 	flow->ordinary = x && !origin->sa && !origin->judged;
 	flow->geometry.align = 1;

@@ -40,6 +40,8 @@ struct xfrm_xdp_bucket {
  * @lock: of those who change something
  * @changed: generation in which something changed last, but for the rules
  * @rules_changed: the same for the rules with each bit of xfrm_xdp_rules_bit()
+ * @turns: rt_genid_ipv4() when next hops were taken by turns last
+ * @per_cpu: it has had states for the packets of one CPU
  * @dead: the netns is going, no flow may be made
  * @mib: counters
  * @net: the netns
@@ -58,6 +60,8 @@ struct xfrm_xdp_net {
 	spinlock_t			lock; /* protects genid and changed */
 	u32				changed;
 	u32				rules_changed[BITS_PER_TYPE(u64)];
+	atomic_t			turns;
+	bool				per_cpu;
 	bool				dead;
 	unsigned long __percpu		*mib;
 	struct net			*net;
@@ -86,6 +90,12 @@ static __always_inline void xfrm_xdp_mib_in(struct ipstats_mib __percpu *mib,
 {
 	__SNMP_UPD_PO_STATS64(mib, IPSTATS_MIB_IN, len);
 	__SNMP_INC_STATS64(mib, IPSTATS_MIB_NOECTPKTS + (tos & INET_ECN_MASK));
+}
+
+/* Of the outer header, without ECN. */
+static inline u8 xfrm_xdp_outer_tos(const struct xfrm_state *x, u8 dscp)
+{
+	return x->props.extra_flags & XFRM_SA_XFLAG_DONT_ENCAP_DSCP ? 0 : dscp;
 }
 
 /**
@@ -132,6 +142,7 @@ static inline bool xfrm_xdp_gro_can(const struct net_device *dev)
  *	the xfrm interface that got what was inside; or 0
  * @gro: GRO decrypted it
  * @genid: generation in which the packet was authorised
+ * @rt_genid: rt_genid_ipv4() before it was routed
  * @dmac: destination MAC
  * @vlan_tci: tag it was sent with, or 0
  * @queue: and the queue of the device
@@ -151,6 +162,7 @@ struct xfrm_xdp_origin {
 	int			tunnel_ifindex;
 	bool			gro;
 	u32			genid;
+	int			rt_genid;
 	u8			dmac[ETH_ALEN];
 	__be16			vlan_tci;
 	u16			queue;

@@ -66,7 +66,7 @@ out:
 	}
 }
 
-/* Is the answer one that the devices on the way would accept? */
+/* Is the answer one that the devices and rules on the way would accept? */
 static bool xfrm_xdp_same_way(const struct dst_entry *dst,
 			      const struct xfrm_xdp_flow *old)
 {
@@ -76,11 +76,14 @@ static bool xfrm_xdp_same_way(const struct dst_entry *dst,
 	if (old->rewrite.vlan_tci && xfrm_dst_path(dst)->dev != old->neigh->dev)
 		return false;
 
-	/* as xfrmi_xmit2() and vti_state_check() ask; rules judged the addresses */
-	return (!old->tunnel && !old->judged) ||
-	       (x && x->if_id == old->if_id &&
-		x->id.daddr.a4 == old->rewrite.iph.daddr &&
-		x->props.saddr.a4 == old->rewrite.iph.saddr);
+	if (!old->tunnel && !old->judged)
+		return true;
+
+	/* as xfrmi_xmit2() and vti_state_check() ask; rules judged the rest too */
+	return x && x->if_id == old->if_id && x->props.reqid == old->reqid &&
+	       x->id.daddr.a4 == old->rewrite.iph.daddr &&
+	       x->props.saddr.a4 == old->rewrite.iph.saddr &&
+	       xfrm_xdp_outer_tos(x, old->tuple.dscp) == old->rewrite.iph.tos;
 }
 
 /**
@@ -130,6 +133,7 @@ xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	origin.ct[0] = old->ct[0];
 	origin.ct[1] = old->ct[1];
 	origin.genid = READ_ONCE(old->genid);
+	origin.rt_genid = rt_genid_ipv4(xnet->net);
 	origin.fl = old->fl;
 	origin.fl.flowi_flags |= FLOWI_FLAG_UNCOUNTED;
 	origin.fwd = old->fwd;
@@ -169,6 +173,10 @@ xfrm_xdp_lookup_new(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	struct rtable *rt;
 	int err;
 
+	/* Not all that ends flows is noticed then. */
+	if (!rcu_access_pointer(xnet->ops))
+		return ERR_PTR(-ESRCH);
+
 	err = xfrm_xdp_packet_tuple(xdp, &origin.tuple);
 	if (err)
 		return ERR_PTR(err);
@@ -185,6 +193,7 @@ xfrm_xdp_lookup_new(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 		origin.in_ifindex = in->ifindex;
 	}
 	origin.genid = atomic_read(&xnet->genid);
+	origin.rt_genid = rt_genid_ipv4(xnet->net);
 	ether_addr_copy(origin.dmac, eth->h_dest);
 
 	fl4->saddr = origin.tuple.saddr;

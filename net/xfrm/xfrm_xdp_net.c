@@ -4,7 +4,6 @@
 #include <linux/netdevice.h>
 #include <linux/random.h>
 #include <linux/rtnetlink.h>
-#include <net/ip_fib.h>
 #include <net/neighbour.h>
 #include <net/netevent.h>
 #include <net/netns/generic.h>
@@ -76,6 +75,31 @@ void xfrm_xdp_rules_changed(struct net *net, u64 bits)
 }
 EXPORT_SYMBOL_GPL(xfrm_xdp_rules_changed);
 
+/* Whoever is routed by the same routes may be routed so. */
+void __xfrm_xdp_by_turns(struct net *net)
+{
+	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(net);
+	int now = rt_genid_ipv4(net), before = atomic_read(&xnet->turns);
+
+	/* Another CPU may have read an older one. */
+	while (now - before > 0 &&
+	       !atomic_try_cmpxchg(&xnet->turns, &before, now))
+		;
+}
+
+/**
+ * xfrm_xdp_per_cpu() - there is a state for the packets of one CPU
+ * @net: netns
+ *
+ * Which state encrypts a packet, and whether one is asked for, depends on the CPU
+ * from now on: no flow of the netns is encrypted by XDP. Any context.
+ */
+void xfrm_xdp_per_cpu(struct net *net)
+{
+	WRITE_ONCE(xfrm_xdp_pernet(net)->per_cpu, true);
+	xfrm_xdp_invalidate(net);
+}
+
 /**
  * xfrm_xdp_reauthorise() - was it something else that changed?
  * @flow: flow that was authorised in another generation than this
@@ -113,11 +137,23 @@ static bool xfrm_xdp_dev_stacked(const struct net_device *dev)
 	       !list_empty(&dev->adj_list.lower);
 }
 
+/* A tunnel device may take, or stop to take, what another netns decrypts. */
+static void xfrm_xdp_tunnel_event(const struct net_device *dev)
+{
+	struct net *net = dev->rtnl_link_ops->get_link_net(dev);
+
+	if (!net_eq(net, dev_net(dev)))
+		xfrm_xdp_invalidate(net);
+}
+
 static int xfrm_xdp_netdev_event(struct notifier_block *nb, unsigned long event,
 				 void *ptr)
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
 	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(dev_net(dev));
+
+	if (xfrm_xdp_is_tunnel(dev))
+		xfrm_xdp_tunnel_event(dev);
 
 	switch (event) {
 	case NETDEV_UNREGISTER:
@@ -150,40 +186,24 @@ static struct notifier_block xfrm_xdp_netdev_notifier = {
 };
 
 /* Does the choice among next hops depend on the state of neighbours? Where
- * fib_select_path() and nexthop_select_path() may look at it. Under RCU.
+ * fib_select_path() and nexthop_select_path() may look at it.
  */
 static bool xfrm_xdp_neigh_chooses(struct net *net)
 {
-	struct fib_table *table;
-	int i;
-
-	if (!RB_EMPTY_ROOT(&net->nexthop.rb_root))
-		return true;
-
 #ifdef CONFIG_IP_ROUTE_MULTIPATH
 	if (READ_ONCE(net->ipv4.sysctl_fib_multipath_use_neigh))
 		return true;
 #endif
 
-	for (i = 0; i < FIB_TABLE_HASHSZ; i++) {
-		hlist_for_each_entry_rcu(table, &net->ipv4.fib_table_hash[i],
-					 tb_hlist) {
-			if (table->tb_num_default > 1)
-				return true;
-		}
-	}
-
-	return false;
+	return !RB_EMPTY_ROOT(&net->nexthop.rb_root);
 }
 
 static void xfrm_xdp_neigh_event(const struct neighbour *neigh)
 {
 	struct net *net = dev_net(neigh->dev);
 
-	rcu_read_lock();
 	if (xfrm_xdp_is_learning() && xfrm_xdp_neigh_chooses(net))
 		xfrm_xdp_invalidate(net);
-	rcu_read_unlock();
 }
 
 /* Packets of a VLAN may have another priority now, others another next hop. */
@@ -213,6 +233,7 @@ static int __net_init xfrm_xdp_net_init(struct net *net)
 	int i, err;
 
 	xnet->net = net;
+	atomic_set(&xnet->turns, rt_genid_ipv4(net) - 1);
 	xnet->raw_esp = &raw_v4_hashinfo.ht[raw_hashfunc(net, IPPROTO_ESP)];
 	spin_lock_init(&xnet->lock);
 	xnet->mib = __alloc_percpu(sizeof(unsigned long) * XFRM_XDP_STAT_MAX,

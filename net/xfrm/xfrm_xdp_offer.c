@@ -22,6 +22,9 @@ static struct kmem_cache *xfrm_xdp_offer_cache __ro_after_init;
 DEFINE_STATIC_KEY_FALSE(xfrm_xdp_learning);
 EXPORT_SYMBOL_GPL(xfrm_xdp_learning);
 
+DEFINE_STATIC_KEY_FALSE(xfrm_xdp_recording);
+EXPORT_SYMBOL_GPL(xfrm_xdp_recording);
+
 struct xfrm_xdp_offer *xfrm_xdp_offer_get(struct xfrm_xdp_offer *offer)
 {
 	refcount_inc(&offer->refcnt);
@@ -116,6 +119,7 @@ void __xfrm_xdp_rcv(struct sk_buff *skb)
 	offer->origin.iif = md.ifindex;
 	offer->origin.in_ifindex = skb->dev->ifindex;
 	offer->origin.genid = atomic_read(&xnet->genid);
+	offer->origin.rt_genid = rt_genid_ipv4(xnet->net);
 	if (sa)
 		xfrm_state_hold(sa);
 	offer->origin.sa = sa;

@@ -239,10 +239,28 @@ refuse:
 	return false;
 }
 
+/* As xfrm_replay_oseq() will ask. */
+static bool xfrm_xdp_numbers_left(const struct xfrm_state *x)
+{
+	const struct xfrm_replay_state_esn *esn = x->replay_esn;
+
+	switch (x->repl_mode) {
+	case XFRM_REPLAY_MODE_ESN:
+		return ~esn->oseq || ~esn->oseq_hi;
+	case XFRM_REPLAY_MODE_BMP:
+		return ~esn->oseq ||
+		       x->props.extra_flags & XFRM_SA_XFLAG_OSEQ_MAY_WRAP;
+	default:
+		return ~x->replay.oseq ||
+		       x->props.extra_flags & XFRM_SA_XFLAG_OSEQ_MAY_WRAP;
+	}
+}
+
 /* May the packet be charged? Asked before anything else is changed for it. */
 static bool xfrm_xdp_chargeable(const struct xfrm_state *x)
 {
 	return READ_ONCE(x->km.state) == XFRM_STATE_VALID &&
+	       xfrm_xdp_numbers_left(x) &&
 	       x->curlft.bytes < x->lft.hard_byte_limit &&
 	       x->curlft.packets < x->lft.hard_packet_limit;
 }

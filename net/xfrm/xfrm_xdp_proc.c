@@ -56,6 +56,7 @@ static const struct {
 	[XFRM_XDP_NOCONN]	= { "XfrmXdpNoConntrack" },
 	[XFRM_XDP_NOTC]		= { "XfrmXdpNoTc" },
 	[XFRM_XDP_NOCLEAR]	= { "XfrmXdpNoClear" },
+	[XFRM_XDP_NOROUTE]	= { "XfrmXdpNoRoute" },
 	[XFRM_XDP_NOWIRE]	= { "XfrmXdpNoWire" },
 	[XFRM_XDP_NONEIGH]	= { "XfrmXdpNoNeigh" },
 	[XFRM_XDP_NOMEMORY]	= { "XfrmXdpNoMemory" },

@@ -9,6 +9,7 @@
 
 #include <linux/random.h>
 #include <linux/siphash.h>
+#include <linux/unaligned.h>
 #include <net/ip.h>
 #include <net/xfrm.h>
 
@@ -73,11 +74,21 @@ static bool xfrm_xdp_record_tuple(const struct xfrm_xdp_md *md,
 				  struct sk_buff *skb,
 				  struct xfrm_xdp_tuple *tuple)
 {
+	struct {
+		struct iphdr	iph;
+		u8		l4[8];
+	} head;
+	u32 len = md->short_len ? min(skb->len, md->short_len) : skb->len;
+
 	if (skb->protocol == htons(ETH_P_IP) &&
-	    pskb_may_pull(skb, sizeof(struct iphdr) + 8) &&
-	    !xfrm_xdp_parse(ip_hdr(skb), (void *)ip_hdr(skb) + skb->len, tuple)) {
-		tuple->vlan_tci = md->vlan_tci;
-		return true;
+	    !skb_copy_bits(skb, 0, &head, sizeof(head))) {
+		/* as iph_totlen(): GRO may have merged more than it can say */
+		if (!head.iph.tot_len && skb_is_gso(skb))
+			head.iph.tot_len = htons(sizeof(head));
+		if (!xfrm_xdp_parse(&head.iph, (void *)&head + len, tuple)) {
+			tuple->vlan_tci = md->vlan_tci;
+			return true;
+		}
 	}
 
 	memset(tuple, 0, sizeof(*tuple));
@@ -127,20 +138,21 @@ bool xfrm_xdp_record_path(const struct xfrm_xdp_md *md,
 	return true;
 }
 
-/* What the device said about the frame was about its ciphertext. Without the
- * security path policies see clear text, and refuse it where they ask for more.
+/* What the device said about the checksum was about ciphertext, and it may have
+ * filled up a short packet. Without the security path policies see clear text,
+ * and refuse it where they ask for more.
  */
-static bool xfrm_xdp_decrypted_by(struct sk_buff *skb, struct xfrm_state *x)
+static bool xfrm_xdp_decrypted_by(struct sk_buff *skb, struct xfrm_state *x,
+				  u32 short_len)
 {
 	struct sec_path *sp = secpath_set(skb);
 
-	if (!sp) {
+	if (!sp || (short_len && pskb_trim(skb, short_len))) {
 		xfrm_state_put(x);
 		return false;
 	}
 
 	sp->xvec[sp->len++] = x;
-	skb_clear_hash(skb);
 	/* GRO has looked at what it merged itself. */
 	if (skb->ip_summed != CHECKSUM_PARTIAL)
 		skb->ip_summed = CHECKSUM_NONE;
@@ -157,7 +169,7 @@ static bool xfrm_xdp_record_restore(const struct xfrm_xdp_md *md,
 	struct xfrm_state *x;
 
 	x = xfrm_state_lookup(net, 0, &daddr, md->spi, IPPROTO_ESP, AF_INET);
-	if (!x || !xfrm_xdp_decrypted_by(skb, x))
+	if (!x || !xfrm_xdp_decrypted_by(skb, x, md->short_len))
 		return false;
 
 	skb->mark = xfrm_smark_get(skb->mark, x);
@@ -166,6 +178,16 @@ static bool xfrm_xdp_record_restore(const struct xfrm_xdp_md *md,
 	if (dev)
 		skb->dev = dev;
 	return true;
+}
+
+/* GRO believes what the device said about the checksum. */
+void __xfrm_xdp_unchecked(struct sk_buff *skb)
+{
+	const struct xfrm_xdp_md *md = skb_metadata_end(skb) - sizeof(*md);
+
+	if (get_unaligned(&md->magic) == XFRM_XDP_MD_MAGIC &&
+	    get_unaligned(&md->spi))
+		skb->ip_summed = CHECKSUM_NONE;
 }
 
 /* Packets go up with their security path before anybody asks for it: taps, tc,

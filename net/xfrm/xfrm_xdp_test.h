@@ -81,6 +81,8 @@ struct xfrm_state *xfrm_xdp_test_add_state(struct xfrm_xdp_test_gw *gw,
 					   __be32 saddr, __be32 daddr);
 u64 xfrm_xdp_test_oseq(const struct xfrm_state *x);
 struct xfrm_policy *xfrm_xdp_test_policy(struct xfrm_xdp_test_gw *gw, int dir);
+enum xfrm_xdp_stat xfrm_xdp_test_try_flow(struct xfrm_xdp_test_gw *gw,
+					  int changes);
 void xfrm_xdp_test_flow(struct xfrm_xdp_test_gw *gw);
 void xfrm_xdp_test_release(struct xfrm_xdp_test_gw *gw);
 void xfrm_xdp_test_frame(struct xfrm_xdp_test_gw *gw, u32 headroom, u32 len);

@@ -616,6 +616,7 @@ static int test_learn_up(struct kunit *test)
 	if (err)
 		return err;
 	rcu_assign_pointer(gw->xnet->ops, &test_ops);
+	static_branch_enable(&xfrm_xdp_recording);
 	static_branch_inc(&xfrm_xdp_learning);
 	return 0;
 }

@@ -304,6 +304,66 @@ static void test_dying(struct kunit *test)
 	static_branch_dec(&xfrm_xdp_learning);
 }
 
+/* Why there is no second flow. */
+static enum xfrm_xdp_stat test_no_flow(struct xfrm_xdp_test_gw *gw, int changes)
+{
+	if (gw->flow)
+		xfrm_xdp_flow_put(gw->flow);
+	gw->flow = NULL;
+	return xfrm_xdp_test_try_flow(gw, changes);
+}
+
+/* Whom the stack asks for a state, and which one it gets, depends on the CPU. */
+static void test_per_cpu(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	struct xfrm_policy *pol;
+	struct xfrm_state *x;
+
+	pol = ((struct xfrm_dst *)gw->dst)->pols[0];
+	pol->flags |= XFRM_POLICY_CPU_ACQUIRE;
+	KUNIT_EXPECT_EQ(test, test_no_flow(gw, 0), XFRM_XDP_NOSTATE);
+	pol->flags &= ~XFRM_POLICY_CPU_ACQUIRE;
+
+	xfrm_xdp_test_flow(gw);
+	x = xfrm_state_alloc(gw->net);
+	KUNIT_ASSERT_NOT_NULL(test, x);
+	x->id.daddr.a4 = TEST_PEER;
+	x->id.spi = htonl(TEST_SPI + 1);
+	x->id.proto = IPPROTO_ESP;
+	x->props.family = AF_INET;
+	x->pcpu_num = 0;
+	xfrm_state_insert(x);
+	test_frame(gw);
+	xfrm_xdp_test_expect_pass(gw, -EPERM, XFRM_XDP_PASSAUTH);
+	KUNIT_EXPECT_EQ(test, test_no_flow(gw, 0), XFRM_XDP_NOSTATE);
+	xfrm_state_delete(x);
+}
+
+/* The next packet may take another next hop. */
+static void test_next_hop(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	struct rtable *rt;
+
+	KUNIT_EXPECT_EQ(test, test_no_flow(gw, 1), XFRM_XDP_NOROUTE);
+	xfrm_xdp_test_flow(gw);
+
+	rt = dst_rtable(xfrm_dst_path(gw->dst));
+	rt->rt_flags |= RTCF_REDIRECTED;
+	KUNIT_EXPECT_EQ(test, test_no_flow(gw, 0), XFRM_XDP_NOROUTE);
+	rt->rt_flags &= ~RTCF_REDIRECTED;
+	xfrm_xdp_test_flow(gw);
+
+	static_branch_inc(&xfrm_xdp_learning);
+	xfrm_xdp_by_turns(gw->net);
+	static_branch_dec(&xfrm_xdp_learning);
+	KUNIT_EXPECT_EQ(test, test_no_flow(gw, 0), XFRM_XDP_NOROUTE);
+	rt_cache_flush(gw->net);
+	xfrm_xdp_test_flow(gw);
+	test_expect_sent(gw);
+}
+
 static void test_mtu(struct kunit *test)
 {
 	struct xfrm_xdp_test_gw *gw = test->priv;
@@ -503,6 +563,8 @@ static struct kunit_case xfrm_xdp_pass_cases[] = {
 	KUNIT_CASE(test_route),
 	KUNIT_CASE(test_rekey),
 	KUNIT_CASE(test_dying),
+	KUNIT_CASE(test_per_cpu),
+	KUNIT_CASE(test_next_hop),
 	KUNIT_CASE(test_mtu),
 	KUNIT_CASE(test_neigh),
 	KUNIT_CASE(test_neigh_dead),

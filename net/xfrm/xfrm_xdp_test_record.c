@@ -42,6 +42,7 @@ static struct test_rec *test_rec(struct kunit *test)
 	rec->gw = gw;
 	rec->x = xfrm_xdp_test_add_state(gw, TEST_GCM, TEST_PEER, TEST_WAN);
 	rcu_assign_pointer(gw->xnet->ops, &test_ops);
+	static_branch_enable(&xfrm_xdp_recording);
 	static_branch_inc(&xfrm_xdp_learning);
 
 	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
@@ -69,10 +70,10 @@ static void test_rec_down(struct kunit *test)
 	xfrm_xdp_test_down(test);
 }
 
-/* The frame as it is now, behind @md, as far as ip_rcv_core(). */
-static struct sk_buff *test_up(const struct test_rec *rec,
-			       const struct xfrm_xdp_md *md,
-			       struct net_device *dev)
+/* The frame as it is now, behind @md. */
+static struct sk_buff *test_skb(const struct test_rec *rec,
+				const struct xfrm_xdp_md *md,
+				struct net_device *dev)
 {
 	struct xfrm_xdp_test_gw *gw = rec->gw;
 	struct sk_buff *skb = alloc_skb(PAGE_SIZE, GFP_KERNEL);
@@ -84,6 +85,16 @@ static struct sk_buff *test_up(const struct test_rec *rec,
 	skb_metadata_set(skb, sizeof(*md));
 	skb->protocol = eth_type_trans(skb, dev);
 	skb_reset_network_header(skb);
+	return skb;
+}
+
+/* The same, as far as ip_rcv_core(). */
+static struct sk_buff *test_up(const struct test_rec *rec,
+			       const struct xfrm_xdp_md *md,
+			       struct net_device *dev)
+{
+	struct xfrm_xdp_test_gw *gw = rec->gw;
+	struct sk_buff *skb = test_skb(rec, md, dev);
 
 	local_bh_disable();
 	rcu_read_lock();
@@ -220,8 +231,82 @@ static void test_rec_path(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(xnet, XFRM_XDP_NORECORD), 1);
 }
 
+/* GRO has made more of it than its length can say. */
+static void test_rec_merged(struct kunit *test)
+{
+	struct test_rec *rec = test_rec(test);
+	struct sk_buff *skb;
+
+	xfrm_xdp_test_iph(rec->gw)->tot_len = 0;
+	test_expect_clear(rec, &rec->md, rec->gw->wan, "no length", 0);
+
+	skb = test_skb(rec, &rec->md, rec->gw->wan);
+	skb_shinfo(skb)->gso_size = 10;
+	local_bh_disable();
+	rcu_read_lock();
+	KUNIT_EXPECT_FALSE(test, xfrm_xdp_restore(skb));
+	rcu_read_unlock();
+	local_bh_enable();
+	KUNIT_EXPECT_TRUE(test, secpath_exists(skb));
+	kfree_skb(skb);
+}
+
+/* The driver has filled it up. */
+static void test_rec_padded(struct kunit *test)
+{
+	struct test_rec *rec = test_rec(test);
+	struct xfrm_xdp_test_gw *gw = rec->gw;
+	struct xfrm_xdp_tuple tuple;
+	struct sk_buff *skb;
+
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 30);
+	KUNIT_ASSERT_EQ(test, xfrm_xdp_parse(xfrm_xdp_test_iph(gw),
+					     gw->xdp.data_end, &tuple), 0);
+	gw->xdp.data_end = gw->xdp.data + ETH_ZLEN;
+	rec->md.short_len = 30;
+	rec->md.mac = xfrm_xdp_md_mac(gw->xnet, &rec->md, &tuple);
+	skb = test_up(rec, &rec->md, gw->wan);
+	KUNIT_EXPECT_TRUE(test, secpath_exists(skb));
+	KUNIT_EXPECT_EQ(test, skb->len, 30);
+	kfree_skb(skb);
+
+	/* cut off while it was sent: not to be completed by the driver */
+	memset(&tuple, 0, sizeof(tuple));
+	xfrm_xdp_test_iph(gw)->tot_len = htons(40);
+	rec->md.held = 1;
+	rec->md.mac = xfrm_xdp_md_mac(gw->xnet, &rec->md, &tuple);
+	skb = test_up(rec, &rec->md, gw->wan);
+	KUNIT_EXPECT_TRUE(test, secpath_exists(skb));
+	KUNIT_EXPECT_EQ(test, skb->len, 30);
+	kfree_skb(skb);
+}
+
+/* What the device said about the checksum was about ciphertext. */
+static void test_rec_unchecked(struct kunit *test)
+{
+	struct test_rec *rec = test_rec(test);
+	struct sk_buff *skb;
+
+	skb = test_skb(rec, &rec->md, rec->gw->wan);
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+	xfrm_xdp_unchecked(skb);
+	KUNIT_EXPECT_TRUE(test, skb->ip_summed == CHECKSUM_NONE);
+	kfree_skb(skb);
+
+	/* it came in clear */
+	rec->md.spi = 0;
+	skb = test_skb(rec, &rec->md, rec->gw->wan);
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+	xfrm_xdp_unchecked(skb);
+	KUNIT_EXPECT_TRUE(test, skb->ip_summed == CHECKSUM_UNNECESSARY);
+	kfree_skb(skb);
+}
+
 static struct kunit_case xfrm_xdp_record_cases[] = {
 	KUNIT_CASE(test_rec_good),
+	KUNIT_CASE(test_rec_merged),
+	KUNIT_CASE(test_rec_padded),
+	KUNIT_CASE(test_rec_unchecked),
 	KUNIT_CASE(test_rec_flipped),
 	KUNIT_CASE(test_rec_tuple),
 	KUNIT_CASE(test_rec_elsewhere),

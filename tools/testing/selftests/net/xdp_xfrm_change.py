@@ -12,6 +12,7 @@
   pin PATH TYPE              a program for a route (lwtunnel) that passes everything
   migrate SRC DST REQID OLD_SRC OLD_DST NEW_SRC NEW_DST
                              the tunnel of an out policy has other ends
+  connection ID NUMBER VALUE an attribute of the entry of an ICMP flow from A to B
 """
 
 import ctypes
@@ -23,10 +24,18 @@ import struct
 AF_NETLINK = 16
 NETLINK_ROUTE = 0
 NETLINK_XFRM = 6
+NETLINK_NETFILTER = 12
 NLM_F_REQUEST = 1
 NLM_F_ACK = 4
 NLA_F_NESTED = 1 << 15
 RTM_SETLINK = 19
+IPCTNL_MSG_CT_NEW = 1 << 8
+CTA_TUPLE_ORIG = CTA_TUPLE_IP = CTA_IP_V4_SRC = CTA_PROTO_NUM = 1
+CTA_TUPLE_PROTO = CTA_IP_V4_DST = 2
+CTA_PROTO_ICMP_ID = 4
+CTA_PROTO_ICMP_TYPE = 5
+CTA_PROTO_ICMP_CODE = 6
+ICMP_ECHO = 8
 IFLA_AF_SPEC = 26
 IFLA_INET_CONF = 1
 XFRM_MSG_MIGRATE = 0x21
@@ -144,8 +153,24 @@ def migrate(src, dst, reqid, *ends):
     request(NETLINK_XFRM, XFRM_MSG_MIGRATE, body)
 
 
+def nested(kind, *attributes):
+    return attribute(kind | NLA_F_NESTED, b"".join(attribute(*pair) for pair in attributes))
+
+
+def connection(ident, number, value):
+    """conntrack(8) can't."""
+    addresses = (socket.inet_aton(os.environ[name]) for name in ("IP_A", "IP_B"))
+    echo = nested(CTA_TUPLE_IP, *zip((CTA_IP_V4_SRC, CTA_IP_V4_DST), addresses))
+    echo += nested(CTA_TUPLE_PROTO, (CTA_PROTO_NUM, bytes([socket.IPPROTO_ICMP])),
+                   (CTA_PROTO_ICMP_ID, struct.pack("!H", int(ident))), (CTA_PROTO_ICMP_TYPE, bytes([ICMP_ECHO])),
+                   (CTA_PROTO_ICMP_CODE, bytes(1)))
+    request(NETLINK_NETFILTER, IPCTNL_MSG_CT_NEW,
+            struct.pack("=BBH", socket.AF_INET, 0, 0) + attribute(CTA_TUPLE_ORIG | NLA_F_NESTED, echo) +
+            attribute(int(number), struct.pack("!I", int(value))))
+
+
 CHANGES = {change.__name__: change for change in (egress, reorder, conf, attach, detach, link, update, unlink,
-                                                  pin, migrate)}
+                                                  pin, migrate, connection)}
 
 
 def change(name, *args):

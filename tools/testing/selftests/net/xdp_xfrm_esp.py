@@ -14,6 +14,7 @@ IP_LEN = 20
 ESP_LEN = 8
 IV_LEN = 8
 ICV_LEN = 16
+IPPROTO_ICMP = 1
 IPPROTO_IPIP = 4
 IPPROTO_ESP = 50
 IP_DF = 0x4000
@@ -85,8 +86,10 @@ def checksum(data):
 
 
 def l4_checksum(packet):
-    """0 if the TCP or UDP checksum of an IPv4 packet is right."""
+    """0 if the TCP, UDP or ICMP checksum of an IPv4 packet is right."""
     body = packet[IP_LEN:]
+    if packet[9] == IPPROTO_ICMP:
+        return checksum(body)
     return checksum(packet[12:20] + struct.pack("!BBH", 0, packet[9], len(body)) + body)
 
 

@@ -107,6 +107,7 @@ no_flow 'set with timeouts' lookup "$(forward 'ip saddr @s accept' \
 	"set s { type ipv4_addr; timeout 1h; elements = { $IP_A }; }")"
 no_flow 'set that packets fill' dynset "$(forward 'update @s { ip saddr }' \
 	'set s { type ipv4_addr; size 8; flags dynamic,timeout; timeout 1h; }')"
+no_flow 'MSS of the route' rt "$(forward 'rt mtu 1-100 drop')"
 no_flow 'SPI on the way out' payload 'table ip t { chain c { type filter hook output priority 0;
 	ip protocol esp @th,0,32 7 drop; }; }'
 no_flow 'mangling that changes nothing yet' payload "$(forward 'ip dscp set cs0')"
@@ -165,6 +166,10 @@ for iptables in iptables-legacy iptables-nft; do
 		--comment x -j ACCEPT
 	iptables_flow 'MSS clamping' -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu
 	iptables_no_flow 'limit' limit -m limit --limit 1000/second -j ACCEPT
+	if [[ $iptables == iptables-legacy ]]; then
+		g1 ipset create s hash:ip
+		iptables_no_flow 'ipset' set -m set ! --match-set s src -j ACCEPT
+	fi
 	g1 $iptables -F FORWARD
 	known_flow $port
 	g1 $iptables -A FORWARD -p udp --dport 2000 -j DROP

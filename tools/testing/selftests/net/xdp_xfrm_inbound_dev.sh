@@ -124,6 +124,12 @@ g1 ip link set xfrm0 netns "$NS_G2"
 in_ns "$NS_G2" ip link set xfrm0 up
 ask send 5 sport=$port
 expect 'interface in another netns: by the stack' XfrmXdpInput=0 XfrmXdpForward=0 arrived=0
+in_ns "$NS_G2" ip link set xfrm0 down
+ask send 5 sport=$port
+in_ns "$NS_G2" ip link set xfrm0 up
+ask send 5 sport=$port
+expect 'interface in another netns up again: by the stack' 'XfrmXdpPassAuth>0' XfrmXdpInput=0 \
+	XfrmXdpForward=0 arrived=0
 timeout 20 ip -n "$NS_G2" link del xfrm0 || complaints+=('xfrm0 does not go')
 interface
 decrypts 'another interface with its id' xfrm_packets=5

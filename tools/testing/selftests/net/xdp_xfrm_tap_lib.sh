@@ -3,7 +3,9 @@
 # What the end-to-end tests of XFRM in XDP share; sourced after xdp_xfrm_lib.sh.
 #
 #   gateway_up               topology, tunnel and fast path; taps on the wires
-#   wire_up, wire_down       only the taps; a netns with taps on it can't go
+#   wire_up, wire_down       only the taps; a netns with taps on it can't go. Meanwhile
+#                            nothing protected may come to G2 in clear, but for what
+#                            expect was told of (clear=N)
 #   peer_up                  in place of wire_up: a peer of G1 that sends ESP
 #   ask COMMAND...           a command of xdp_xfrm_wire.py, or of a peer
 #                            xdp_xfrm_inbound.py; fills the array got
@@ -26,6 +28,8 @@
 declare -A got=()
 results=0 failures=0
 complaints=()
+# packets in clear that were expected; empty if nobody watches
+clear_expected=''
 
 taps_up()
 {
@@ -39,6 +43,34 @@ wire_up()
 {
 	taps_up xdp_xfrm_wire.py
 	ask state "$SPI_OUT" "$(fixed_key 128 a1)"
+	watch_up
+}
+
+watch_up()
+{
+	clear_expected=0
+	in_ns "$NS_G2" nft -f - <<-EOF
+		table netdev watch {
+			counter clear { }
+			chain c {
+				type filter hook ingress device wan0 priority 0;
+				meta ipsec exists accept
+				ip saddr 10.0.0.0/8 counter name clear accept
+				ip daddr 10.0.0.0/8 counter name clear
+			}
+		}
+	EOF
+}
+
+watch_down()
+{
+	local clear
+	[[ -n $clear_expected ]] || return 0
+	clear=$(in_ns "$NS_G2" nft list counter netdev watch clear | grep -oP 'packets \K[0-9]+')
+	((clear <= clear_expected)) ||
+		complaints+=("$clear packets in clear, $clear_expected expected")
+	clear_expected=''
+	result 'no clear text between the gateways, all the time'
 }
 
 peer_up()
@@ -49,6 +81,7 @@ peer_up()
 wire_down()
 {
 	local pid=$WIRE_PID
+	watch_down
 	printf 'quit\n' >&"${WIRE[1]}"
 	wait "$pid"
 }
@@ -110,6 +143,7 @@ expect()
 		[[ $wanted =~ ^([A-Za-z_]+)([=<>])(.*)$ ]] || complaints+=("what is $wanted?")
 		key=${BASH_REMATCH[1]} value=${BASH_REMATCH[3]}
 		is=${got[$key]-0}
+		[[ $key != clear || -z $clear_expected ]] || clear_expected=$((clear_expected + is))
 		case ${BASH_REMATCH[2]} in
 		=) [[ $is == "$value" ]] ;;
 		'<') ((is < value)) ;;
@@ -196,6 +230,7 @@ gateway_down()
 
 finish()
 {
+	watch_down
 	printf '1..%d\n' "$results"
 	((results && !failures))
 	exit

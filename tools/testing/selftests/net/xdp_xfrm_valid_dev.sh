@@ -10,6 +10,8 @@ cd "$(dirname "$0")"
 . ./xdp_xfrm_tap_lib.sh
 
 other_mac=02:00:00:00:00:33
+# a netns in which devices keep their index
+elsewhere=elsewhere
 flow=(sport=1000)
 
 # known: packets of the flow go by XDP; else the next result fails
@@ -37,7 +39,34 @@ nothing()
 	expect "$1: nothing leaves" XfrmXdpOutput=0 esp=0 clear=0 "${@:2}"
 }
 
+# sysfs FILE VALUE, of lan0: ip mounts the sysfs of G1
+sysfs()
+{
+	ip netns exec "$NS_G1" sh -c "echo $2 >/sys/class/net/lan0/$1"
+}
+
+# counter NS NAME
+counter()
+{
+	in_ns "$1" sed -n "s/^$2[[:space:]]*//p" /proc/net/xfrm_xdp_stat
+}
+
+# passed: a packet of the flow came in by a device of another netns
+passed()
+{
+	in_ns "$NS_A" ping -q -e 77 -c 1 -W 0.1 "$IP_B" >/dev/null || true
+	(($(counter "$elsewhere" XfrmXdpPassDevice)))
+}
+
+cleanup()
+{
+	ip netns del "$elsewhere"
+	gateway_down
+}
+
 gateway_up
+ip netns add $elsewhere
+trap cleanup EXIT
 ip -n "$NS_A" neigh replace "$IP_G1_LAN" lladdr "$MAC_G1_LAN" dev eth0 nud permanent
 g1 ip neigh replace "$IP_G2_WAN" lladdr "$MAC_G2_WAN" dev wan0 nud permanent
 
@@ -80,6 +109,10 @@ g1 ip link set lan0 group 5
 nothing 'receiving device in another group' XfrmXdpPassAuth=1
 g1 ip link set lan0 group 0
 known
+sysfs netdev_group 5
+nothing 'the same by sysfs' XfrmXdpPassAuth=1
+g1 ip link set lan0 group 0
+known
 g1 ip link set lan0 name lan9
 nothing 'receiving device renamed' XfrmXdpPassAuth=1
 g1 ip link set lan9 name lan0
@@ -104,6 +137,14 @@ EOF
 judged 'with its own' smac="$MAC_G1_WAN"
 g1 ethtool -K wan0 tso off
 judged 'other features'
+sysfs queues/rx-0/rps_cpus 1
+by_stack 'RPS, packets may wait for another CPU' 'XfrmXdpNoDevice>0'
+sysfs queues/rx-0/rps_cpus 0
+known
+sysfs queues/rx-0/rps_flow_cnt 64
+by_stack 'RFS' 'XfrmXdpNoDevice>0'
+sysfs queues/rx-0/rps_flow_cnt 0
+known
 in_ns "$NS_G2" ethtool -K wan0 gro off
 by_stack 'a device that does not send for XDP any more' 'XfrmXdpNoDevice>0'
 in_ns "$NS_G2" ethtool -K wan0 gro on
@@ -157,6 +198,21 @@ ip -n "$NS_G2" link set wan0 down
 nothing 'carrier lost'
 ip -n "$NS_G2" link set wan0 up
 known
-g1 ip link set wan0 netns "$NS_B"
+g1 ip link set wan0 netns $elsewhere
 nothing 'transmitting device in another netns'
+ip -n $elsewhere link set wan0 netns "$NS_G1"
+ip -n "$NS_G1" -batch - <<-EOF
+	link set wan0 up
+	addr add $IP_G1_WAN/$PREFIX dev wan0
+	neigh replace $IP_G2_WAN lladdr $MAC_G2_WAN dev wan0 nud permanent
+	route replace $NET_B via $IP_G2_WAN
+EOF
+known_flow 77 proto=icmp
+wire_down
+WIRE_PID=''
+output=$(counter "$NS_G1" XfrmXdpOutput)
+g1 ip link set lan0 netns $elsewhere
+ip -n $elsewhere link set lan0 up
+check 'receiving device in another netns: its packets pass' eventually passed
+check 'and none is sent by XDP' test "$(counter "$NS_G1" XfrmXdpOutput)" = "$output"
 finish

@@ -20,6 +20,7 @@
 
 static struct xdp_xfrm_lookup *skel;
 static struct xdp_xfrm_observe *observe;
+static struct xdp_xfrm_ops *ops;
 static int lan, wan;
 
 /* One way to spoil a frame. */
@@ -503,20 +504,23 @@ static void again(void)
 
 static void offer(void)
 {
-	struct xdp_xfrm_ops *ops = xdp_xfrm_ops__open_and_load();
 	struct bpf_link *link;
 
-	if (!ASSERT_OK_PTR(ops, "load"))
-		return;
+	ASSERT_EQ(lookup_errno(NULL), 0, "lookup");
+	bpf_link__destroy(ops->links.first);
+	ops->links.first = NULL;
+	ASSERT_EQ(output_errno(NULL), -EPERM, "nobody takes flows: verdicts have ended");
+	ASSERT_EQ(again_errno(lan), -EPERM, "nobody takes flows: verdicts have ended");
+	ASSERT_EQ(lookup_errno(NULL), -ESRCH, "nobody takes flows");
 	ASSERT_EQ(offer_errno(36, NULL), -ESRCH, "nobody takes flows");
 	link = ns_attach_ops(NS_B, ops->maps.first);
 	ASSERT_OK_PTR(link, "operations elsewhere");
 	ASSERT_EQ(offer_errno(36, NULL), -ESRCH, "nobody takes flows here");
 	bpf_link__destroy(link);
 
-	link = ns_attach_ops(NS_GATEWAY, ops->maps.first);
-	if (!ASSERT_OK_PTR(link, "operations"))
-		goto out;
+	ops->links.first = ns_attach_ops(NS_GATEWAY, ops->maps.first);
+	if (!ASSERT_OK_PTR(ops->links.first, "operations"))
+		return;
 	ASSERT_EQ(offer_errno(0, NULL), -EINVAL, "no key");
 	ASSERT_EQ(offer_errno(37, NULL), -EINVAL, "key too long");
 	ASSERT_EQ(offer_errno(36, NULL), 0, "longest key");
@@ -525,10 +529,6 @@ static void offer(void)
 	ASSERT_EQ(offer_errno(8, ipv6), -EPROTO, "IPv6");
 	ASSERT_EQ(offer_errno(8, fragment), -EPROTO, "fragment");
 	ASSERT_EQ(offer_errno(8, too_short), -EPROTO, "too short");
-	bpf_link__destroy(link);
-	ASSERT_EQ(offer_errno(36, NULL), -ESRCH, "nobody takes flows any more");
-out:
-	xdp_xfrm_ops__destroy(ops);
 }
 
 static void device_deleted(void)
@@ -557,6 +557,9 @@ static bool set_up(void)
 	skel->links.offer = ns_attach_xdp(NS_GATEWAY, "wan0", skel->progs.offer);
 	if (!ASSERT_OK_PTR(skel->links.offer, "attach to wan0"))
 		return false;
+	ops->links.first = ns_attach_ops(NS_GATEWAY, ops->maps.first);
+	if (!ASSERT_OK_PTR(ops->links.first, "operations"))
+		return false;
 	observe->links.wire = ns_attach_xdp(NS_B, "wan0", observe->progs.wire);
 	if (!ASSERT_OK_PTR(observe->links.wire, "attach to B"))
 		return false;
@@ -574,8 +577,9 @@ void serial_test_xdp_xfrm_lookup(void)
 {
 	observe = xdp_xfrm_observe__open_and_load();
 	skel = xdp_xfrm_lookup__open_and_load();
+	ops = xdp_xfrm_ops__open_and_load();
 	if (!ASSERT_OK_PTR(observe, "load") || !ASSERT_OK_PTR(skel, "load") ||
-	    !set_up())
+	    !ASSERT_OK_PTR(ops, "load") || !set_up())
 		goto out;
 
 	if (test__start_subtest("forward"))
@@ -603,6 +607,7 @@ void serial_test_xdp_xfrm_lookup(void)
 	forget();
 out:
 	xdp_xfrm_lookup__destroy(skel);
+	xdp_xfrm_ops__destroy(ops);
 	xdp_xfrm_observe__destroy(observe);
 	topology_down();
 }

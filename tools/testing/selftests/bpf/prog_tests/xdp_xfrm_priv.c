@@ -213,15 +213,19 @@ static bool run_in_b(const struct bpf_program *prog, const struct frame *frame,
 static void other_netns(void)
 {
 	struct xdp_xfrm_lookup *skel = xdp_xfrm_lookup__open_and_load();
+	struct xdp_xfrm_ops *ops = xdp_xfrm_ops__open_and_load();
 	int lan = ns_ifindex(NS_GATEWAY, "lan0");
 	struct frame frame = frame_make(SPORT);
 	__u64 value = 1;
 	__u32 key = 0;
 	long before;
 
-	if (!ASSERT_OK_PTR(skel, "load"))
-		return;
+	if (!ASSERT_OK_PTR(skel, "load") || !ASSERT_OK_PTR(ops, "load"))
+		goto out;
 	if (!ASSERT_EQ(ns_ifindex(NS_B, "wan0"), lan, "index of B's device"))
+		goto out;
+	ops->links.first = ns_attach_ops(NS_GATEWAY, ops->maps.first);
+	if (!ASSERT_OK_PTR(ops->links.first, "operations"))
 		goto out;
 	skel->links.output = ns_attach_xdp(NS_GATEWAY, "lan0", skel->progs.output);
 	skel->links.forward = ns_attach_xdp(NS_B, "wan0", skel->progs.forward);
@@ -254,6 +258,7 @@ static void other_netns(void)
 		  "output in the gateway");
 out:
 	xdp_xfrm_lookup__destroy(skel);
+	xdp_xfrm_ops__destroy(ops);
 }
 
 /* What user space writes into a map is no flow. */
