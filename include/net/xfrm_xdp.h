@@ -462,6 +462,7 @@ void __xfrm_xdp_by_turns(struct net *net);
 void xfrm_xdp_per_cpu(struct net *net);
 void xfrm_xdp_rules_changed(struct net *net, u64 bits);
 void xfrm_xdp_disconnect(struct net *net);
+void __xfrm_xdp_hashed(struct sk_buff *skb);
 void __xfrm_xdp_asked(struct sk_buff *skb, u64 bit);
 void __xfrm_xdp_hooked(struct sk_buff *skb, const struct nf_hook_ops *ops);
 void __xfrm_xdp_unstable(struct sk_buff *skb, const char *table,
@@ -644,6 +645,18 @@ static inline void xfrm_xdp_by_turns(struct net *net)
 }
 
 /**
+ * xfrm_xdp_hashed() - a next hop is chosen by a hash that came with the packet
+ * @skb: packet
+ *
+ * Whoever made it, a device or a socket, may make another one for the next.
+ */
+static inline void xfrm_xdp_hashed(const struct sk_buff *skb)
+{
+	if (xfrm_xdp_offered(skb))
+		__xfrm_xdp_hashed((struct sk_buff *)skb);
+}
+
+/**
  * xfrm_xdp_forget() - drop the offer of a packet that somebody else judges
  * @skb: packet
  */
@@ -740,6 +753,7 @@ static inline void xfrm_xdp_xmit(struct sk_buff *skb,
 static inline void xfrm_xdp_decapsulated(struct sk_buff *skb,
 					 struct xfrm_state *x) { }
 static inline void xfrm_xdp_state_dying(struct xfrm_state *x) { }
+static inline void xfrm_xdp_hashed(const struct sk_buff *skb) { }
 static inline void xfrm_xdp_forget(struct sk_buff *skb) { }
 static inline void xfrm_xdp_invalidate(struct net *net) { }
 static inline void xfrm_xdp_by_turns(struct net *net) { }

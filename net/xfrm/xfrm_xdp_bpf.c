@@ -449,10 +449,9 @@ static void __xfrm_xdp_ops_clear(struct xfrm_xdp_net *xnet)
 		return;
 
 	ops->xnet = NULL;
-	/* Not all that could end them is noticed any more. */
-	xfrm_xdp_invalidate(xnet->net);
-	/* No packet makes an offer for them any more. */
+	/* No flow is made for them any more, and not all that ends flows is noticed. */
 	synchronize_rcu();
+	xfrm_xdp_invalidate(xnet->net);
 	static_branch_dec(&xfrm_xdp_learning);
 }
 

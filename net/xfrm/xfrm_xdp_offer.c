@@ -19,12 +19,6 @@
 
 static struct kmem_cache *xfrm_xdp_offer_cache __ro_after_init;
 
-DEFINE_STATIC_KEY_FALSE(xfrm_xdp_learning);
-EXPORT_SYMBOL_GPL(xfrm_xdp_learning);
-
-DEFINE_STATIC_KEY_FALSE(xfrm_xdp_recording);
-EXPORT_SYMBOL_GPL(xfrm_xdp_recording);
-
 struct xfrm_xdp_offer *xfrm_xdp_offer_get(struct xfrm_xdp_offer *offer)
 {
 	refcount_inc(&offer->refcnt);
@@ -82,6 +76,11 @@ void xfrm_xdp_refuse_skb(struct sk_buff *skb, enum xfrm_xdp_stat why)
 	skb_ext_del(skb, SKB_EXT_XFRM_XDP);
 }
 
+void __xfrm_xdp_hashed(struct sk_buff *skb)
+{
+	xfrm_xdp_refuse_skb(skb, XFRM_XDP_NOROUTE);
+}
+
 /* The only reader of the record. */
 void __xfrm_xdp_rcv(struct sk_buff *skb)
 {
@@ -114,7 +113,7 @@ void __xfrm_xdp_rcv(struct sk_buff *skb)
 	refcount_set(&offer->refcnt, 1);
 	offer->xnet = xnet;
 	offer->md = md;
-	offer->iph = *ip_hdr(skb);
+	skb_copy_bits(skb, 0, &offer->iph, sizeof(offer->iph));
 	offer->origin.tuple = tuple;
 	offer->origin.iif = md.ifindex;
 	offer->origin.in_ifindex = skb->dev->ifindex;

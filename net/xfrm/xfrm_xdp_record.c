@@ -69,6 +69,15 @@ static bool xfrm_xdp_same_device(const struct xfrm_xdp_md *md,
 	       md->ifindex == xfrm_xdp_real_dev(dev)->ifindex;
 }
 
+/* How much of the packet there was, if a driver may have filled it up. GRO merges
+ * none that was.
+ */
+static u32 xfrm_xdp_short_len(const struct xfrm_xdp_md *md,
+			      const struct sk_buff *skb)
+{
+	return skb_is_gso(skb) || md->short_len > skb->len ? 0 : md->short_len;
+}
+
 /* What was decrypted may be anything, and goes up without a tuple then. */
 static bool xfrm_xdp_record_tuple(const struct xfrm_xdp_md *md,
 				  struct sk_buff *skb,
@@ -78,7 +87,7 @@ static bool xfrm_xdp_record_tuple(const struct xfrm_xdp_md *md,
 		struct iphdr	iph;
 		u8		l4[8];
 	} head;
-	u32 len = md->short_len ? min(skb->len, md->short_len) : skb->len;
+	u32 len = xfrm_xdp_short_len(md, skb) ?: skb->len;
 
 	if (skb->protocol == htons(ETH_P_IP) &&
 	    !skb_copy_bits(skb, 0, &head, sizeof(head))) {
@@ -169,7 +178,7 @@ static bool xfrm_xdp_record_restore(const struct xfrm_xdp_md *md,
 	struct xfrm_state *x;
 
 	x = xfrm_state_lookup(net, 0, &daddr, md->spi, IPPROTO_ESP, AF_INET);
-	if (!x || !xfrm_xdp_decrypted_by(skb, x, md->short_len))
+	if (!x || !xfrm_xdp_decrypted_by(skb, x, xfrm_xdp_short_len(md, skb)))
 		return false;
 
 	skb->mark = xfrm_smark_get(skb->mark, x);
@@ -185,7 +194,8 @@ void __xfrm_xdp_unchecked(struct sk_buff *skb)
 {
 	const struct xfrm_xdp_md *md = skb_metadata_end(skb) - sizeof(*md);
 
-	if (get_unaligned(&md->magic) == XFRM_XDP_MD_MAGIC &&
+	if (skb->ip_summed != CHECKSUM_PARTIAL &&
+	    get_unaligned(&md->magic) == XFRM_XDP_MD_MAGIC &&
 	    get_unaligned(&md->spi))
 		skb->ip_summed = CHECKSUM_NONE;
 }

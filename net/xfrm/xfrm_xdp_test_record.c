@@ -30,12 +30,22 @@ static struct xfrm_xdp_ops test_ops = {
 	.flow_add	= test_flow_add,
 };
 
+/* Make the record one of the frame as it is now. */
+static void test_rec_seal(struct test_rec *rec)
+{
+	struct xfrm_xdp_test_gw *gw = rec->gw;
+	struct xfrm_xdp_tuple tuple;
+
+	KUNIT_ASSERT_EQ(gw->test, xfrm_xdp_parse(xfrm_xdp_test_iph(gw),
+						 gw->xdp.data_end, &tuple), 0);
+	rec->md.mac = xfrm_xdp_md_mac(gw->xnet, &rec->md, &tuple);
+}
+
 static struct test_rec *test_rec(struct kunit *test)
 {
 	struct test_rec *rec = kunit_kzalloc(test, sizeof(*rec), GFP_KERNEL);
 	struct xfrm_xdp_test_gw *gw = test->priv;
 	struct xfrm_xdp_md *md = &rec->md;
-	struct xfrm_xdp_tuple tuple;
 
 	KUNIT_ASSERT_NOT_NULL(test, rec);
 	gw->peer = rec;
@@ -46,13 +56,11 @@ static struct test_rec *test_rec(struct kunit *test)
 	static_branch_inc(&xfrm_xdp_learning);
 
 	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
-	KUNIT_ASSERT_EQ(test, xfrm_xdp_parse(xfrm_xdp_test_iph(gw),
-					     gw->xdp.data_end, &tuple), 0);
 	md->magic = XFRM_XDP_MD_MAGIC;
 	md->ifindex = gw->wan->ifindex;
 	md->spi = rec->x->id.spi;
 	md->daddr = rec->x->id.daddr.a4;
-	md->mac = xfrm_xdp_md_mac(gw->xnet, md, &tuple);
+	test_rec_seal(rec);
 	return rec;
 }
 
@@ -249,6 +257,21 @@ static void test_rec_merged(struct kunit *test)
 	local_bh_enable();
 	KUNIT_EXPECT_TRUE(test, secpath_exists(skb));
 	kfree_skb(skb);
+
+	/* its packets were short, as all of them is not */
+	xfrm_xdp_test_frame(rec->gw, TEST_HEADROOM, 50);
+	rec->md.short_len = 45;
+	test_rec_seal(rec);
+	skb = test_skb(rec, &rec->md, rec->gw->wan);
+	skb_shinfo(skb)->gso_size = 5;
+	local_bh_disable();
+	rcu_read_lock();
+	KUNIT_EXPECT_FALSE(test, xfrm_xdp_restore(skb));
+	rcu_read_unlock();
+	local_bh_enable();
+	KUNIT_EXPECT_TRUE(test, secpath_exists(skb));
+	KUNIT_EXPECT_EQ(test, skb->len, 50);
+	kfree_skb(skb);
 }
 
 /* The driver has filled it up. */
@@ -260,11 +283,9 @@ static void test_rec_padded(struct kunit *test)
 	struct sk_buff *skb;
 
 	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 30);
-	KUNIT_ASSERT_EQ(test, xfrm_xdp_parse(xfrm_xdp_test_iph(gw),
-					     gw->xdp.data_end, &tuple), 0);
-	gw->xdp.data_end = gw->xdp.data + ETH_ZLEN;
 	rec->md.short_len = 30;
-	rec->md.mac = xfrm_xdp_md_mac(gw->xnet, &rec->md, &tuple);
+	test_rec_seal(rec);
+	gw->xdp.data_end = gw->xdp.data + ETH_ZLEN;
 	skb = test_up(rec, &rec->md, gw->wan);
 	KUNIT_EXPECT_TRUE(test, secpath_exists(skb));
 	KUNIT_EXPECT_EQ(test, skb->len, 30);
