@@ -78,6 +78,7 @@ refused 'another DSCP by a rule' 'XfrmXdpNoFilter>0' esp=3 delivered=3
 nat postrouting "ip saddr $IP_A masquerade"
 send 3 sport=1016
 refused 'masqueraded, and then without policy' esp=0
+in_clear 3
 nat postrouting "ip saddr $IP_A snat to 10.1.0.77"
 send 3 sport=1017 inner=any
 refused 'SNAT to an address with the same policy' 'XfrmXdpNoClear>0' esp=3

@@ -6,6 +6,7 @@
 #   wire_up, wire_down       only the taps; a netns with taps on it can't go. Meanwhile
 #                            nothing protected may come to G2 in clear, but for what
 #                            expect was told of (clear=N)
+#   in_clear N               so many more may, from another address than A's
 #   peer_up                  in place of wire_up: a peer of G1 that sends ESP
 #   ask COMMAND...           a command of xdp_xfrm_wire.py, or of a peer
 #                            xdp_xfrm_inbound.py; fills the array got
@@ -60,6 +61,11 @@ watch_up()
 			}
 		}
 	EOF
+}
+
+in_clear()
+{
+	clear_expected=$((clear_expected + $1))
 }
 
 watch_down()
