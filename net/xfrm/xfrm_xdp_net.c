@@ -10,13 +10,13 @@
 
 #include "xfrm_xdp_internal.h"
 
+static unsigned int xfrm_xdp_net_id __read_mostly;
+
 DEFINE_STATIC_KEY_FALSE(xfrm_xdp_learning);
 EXPORT_SYMBOL_GPL(xfrm_xdp_learning);
 
 DEFINE_STATIC_KEY_FALSE(xfrm_xdp_recording);
 EXPORT_SYMBOL_GPL(xfrm_xdp_recording);
-
-static unsigned int xfrm_xdp_net_id __read_mostly;
 
 struct xfrm_xdp_net *xfrm_xdp_pernet(const struct net *net)
 {
