@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # Every patch of the series builds, the drivers it edits too, and brings no warning of its
-# own under W=1 and sparse. Long: by hand, after make series.
+# own under W=1 and sparse. Long: by hand, after make series. series-check.sh N: from patch N on.
 . "$(dirname "$0")/common.sh"
 
 repo=$build/series.git
@@ -59,6 +59,7 @@ warnings known "${edited[@]}"
 number=0
 for commit in $commits; do
 	number=$((number + 1))
+	((number >= ${1-1})) || continue
 	subject=$(git -C "$repo" log -1 --format=%s "$commit")
 	printf '%02d %s\n' "$number" "$subject"
 	put "$commit"
@@ -69,4 +70,4 @@ for commit in $commits; do
 	[[ -z $new ]] || die "patch $number ($subject) brings warnings: $new"
 done
 step "building the modules" "$log/patch.modules.log" "$lab/kernel.sh" patch modules
-printf '%d patches build, without a new warning of gcc W=1 or sparse\n' "$number"
+printf 'patches %d to %d build, without a new warning of gcc W=1 or sparse\n' "${1-1}" "$number"
