@@ -44,7 +44,7 @@ struct neighbour;
 struct net;
 struct nf_hook_ops;
 
-#define XFRM_XDP_KEY_LEN	36
+#define XFRM_XDP_KEY_LEN	32
 
 /**
  * struct xfrm_xdp_md - the record that crosses from XDP into the stack
@@ -54,6 +54,7 @@ struct nf_hook_ops;
  * @spi: the state that the packet was decrypted with; zero for one that came in
  *	clear
  * @daddr: the same
+ * @vti: index of the VTI that gets what was decrypted; or zero
  * @vlan_tci: tag of the frame, which the stack strips; zero without one
  * @held: the flow is not to be learned, only @spi and @daddr count
  * @short_len: length of a decrypted packet that a driver might fill up to the least
@@ -70,6 +71,7 @@ struct xfrm_xdp_md {
 	u8	key[XFRM_XDP_KEY_LEN];
 	__be32	spi;
 	__be32	daddr;
+	u32	vti;
 	__be16	vlan_tci;
 	u8	held;
 	u8	short_len;
@@ -225,11 +227,11 @@ struct xfrm_xdp_rewrite {
 };
 
 /**
- * struct xfrm_xdp_fwd - the policies that let the first packet be forwarded
+ * struct xfrm_xdp_pols - the policies that let the first packet pass
  * @pols: policies, one reference to each
  * @num: how many
  */
-struct xfrm_xdp_fwd {
+struct xfrm_xdp_pols {
 	struct xfrm_policy	*pols[XFRM_POLICY_TYPE_MAX];
 	u8			num;
 };
@@ -253,7 +255,8 @@ struct xfrm_xdp_fwd {
  * @ordinary_in: decrypts what netfilter did not see, and is neither GRO's nor an xfrm
  *	interface's
  * @judged: netfilter saw the first packet
- * @asked: chains and sets of nf_tables that judged it, by xfrm_xdp_rules_bit()
+ * @came: XFRM_XDP_DECRYPT: how packets come through; else how they must have come,
+ *	see xfrm_xdp_came(); only to be compared
  * @iif: index of the receiving device
  * @ifindex: index of @dev, 0 for XFRM_XDP_DECRYPT
  * @dmac: destination MAC of the first packet
@@ -262,6 +265,7 @@ struct xfrm_xdp_fwd {
  * @geometry: sizes
  * @rewrite: outer headers
  * @fwd: policies to keep up the use time of, valid while @dst is
+ * @in: the same: those that VTI asked about what was decrypted
  * @refcnt: one for the map, one for each acquired pointer
  * @ct: connections that the packets belong to, as they come in and as they go out
  *	encrypted; valid for an RCU section in which @dst is
@@ -270,13 +274,14 @@ struct xfrm_xdp_fwd {
  * @if_id: the same; for XFRM_XDP_DECRYPT that of the state
  * @reqid: of the state
  * @mark: the same: that what is decrypted has
- * @tunnel: xfrm interface or VTI that it is sent to; for XFRM_XDP_DECRYPT the
- *	xfrm interface that gets what was decrypted; or NULL. Valid while the flow
- *	is authorised
+ * @tunnel: xfrm interface or VTI that it is sent to; for XFRM_XDP_DECRYPT the one
+ *	that gets what was decrypted; or NULL. Valid while the flow is authorised
+ * @vti: VTI that got, or gets, what was decrypted; or NULL. The same
  * @gro: XFRM_XDP_DECRYPT: in the stack GRO would decrypt it
  * @gro_can: the same: GRO of the device would do so, if its driver used it
  * @in_ifindex: index of the device that the stack receives on: @iif, or a VLAN
  *	device above it
+ * @asked: chains and sets of nf_tables that judged it, by xfrm_xdp_rules_bit()
  * @upper: packets pass devices that count them, see xfrm_xdp_upper.c
  * @bucket: the netns' list that it is in, by the device of the route
  * @node: in @bucket
@@ -299,7 +304,7 @@ struct xfrm_xdp_flow {
 	bool				ordinary;
 	bool				ordinary_in;
 	bool				judged;
-	u64				asked;
+	unsigned long			came;
 	int				iif;
 	int				ifindex;
 	u8				dmac[ETH_ALEN];
@@ -309,7 +314,7 @@ struct xfrm_xdp_flow {
 	struct xfrm_xdp_geometry	geometry;
 	struct xfrm_xdp_cipher		cipher;
 	struct xfrm_xdp_rewrite		rewrite;
-	struct xfrm_xdp_fwd		fwd;
+	struct xfrm_xdp_pols		fwd;
 	struct nf_conntrack_flow	ct[2];
 
 	bool				upper;
@@ -320,6 +325,9 @@ struct xfrm_xdp_flow {
 	u32				reqid;
 	u32				mark;
 	struct net_device		*tunnel;
+	struct net_device		*vti;
+	struct xfrm_xdp_pols		in;
+	u64				asked;
 	refcount_t			refcnt;
 	struct flowi			fl;
 	struct xfrm_xdp_bucket		*bucket;
@@ -446,7 +454,8 @@ DECLARE_STATIC_KEY_FALSE(xfrm_xdp_learning);
 /* On from then on: what XDP decrypted may still be on its way to the stack. */
 DECLARE_STATIC_KEY_FALSE(xfrm_xdp_recording);
 void __xfrm_xdp_unchecked(struct sk_buff *skb);
-bool __xfrm_xdp_restore(struct sk_buff *skb);
+int __xfrm_xdp_restore(struct sk_buff *skb);
+void __xfrm_xdp_tunnel_in(struct sk_buff *skb);
 void __xfrm_xdp_gro_receive(struct sk_buff *skb);
 void __xfrm_xdp_rcv(struct sk_buff *skb);
 void __xfrm_xdp_forward(struct sk_buff *skb);
@@ -456,7 +465,8 @@ struct xfrm_xdp_offer *__xfrm_xdp_tunnel(struct sk_buff *skb,
 					 const struct flowi *fl, u32 if_id);
 void __xfrm_xdp_tunnelled(struct sk_buff *skb, struct xfrm_xdp_offer *offer);
 void __xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev);
-void __xfrm_xdp_decapsulated(struct sk_buff *skb, struct xfrm_state *x);
+void __xfrm_xdp_decapsulated(struct sk_buff *skb, struct xfrm_state *x,
+			     struct net_device *vti);
 void xfrm_xdp_invalidate(struct net *net);
 void __xfrm_xdp_by_turns(struct net *net);
 void xfrm_xdp_per_cpu(struct net *net);
@@ -502,11 +512,24 @@ static inline void xfrm_xdp_unchecked(struct sk_buff *skb)
  * xfrm_xdp_restore() - make of what XDP decrypted what xfrm_input() would have
  * @skb: packet in __netif_receive_skb_core()
  *
- * Return: true if it is the packet of an xfrm interface now.
+ * Return: 1 if it is the packet of an xfrm interface or VTI now, 0 if its device is
+ * what it was, -EPERM if a policy refused it at the VTI: then it is freed.
  */
-static inline bool xfrm_xdp_restore(struct sk_buff *skb)
+static inline int xfrm_xdp_restore(struct sk_buff *skb)
 {
-	return xfrm_xdp_recorded(skb) && __xfrm_xdp_restore(skb);
+	return xfrm_xdp_recorded(skb) ? __xfrm_xdp_restore(skb) : 0;
+}
+
+/**
+ * xfrm_xdp_tunnel_in() - a tunnel device takes an ESP packet to be decrypted
+ * @skb: outer packet, with its dst, in vti_input()
+ *
+ * Keeps it from being learned if a policy had to be asked for it.
+ */
+static inline void xfrm_xdp_tunnel_in(struct sk_buff *skb)
+{
+	if (xfrm_xdp_offered(skb))
+		__xfrm_xdp_tunnel_in(skb);
 }
 
 /**
@@ -607,16 +630,18 @@ static inline void xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev)
  * xfrm_xdp_decapsulated() - the stack decrypted an ESP packet: learn its flow
  * @skb: inner packet, in xfrm_input(), with the dst of the outer one
  * @x: state
+ * @vti: VTI whose policies have accepted the packet, and that scrubs it next; or NULL
  */
 static inline void xfrm_xdp_decapsulated(struct sk_buff *skb,
-					 struct xfrm_state *x)
+					 struct xfrm_state *x,
+					 struct net_device *vti)
 {
 	if (!xfrm_xdp_is_learning())
 		return;
 
 	xfrm_xdp_metadata_end(skb);
 	if (skb_ext_exist(skb, SKB_EXT_XFRM_XDP))
-		__xfrm_xdp_decapsulated(skb, x);
+		__xfrm_xdp_decapsulated(skb, x, vti);
 }
 
 /**
@@ -730,10 +755,12 @@ static inline bool xfrm_xdp_offered(const struct sk_buff *skb)
 
 static inline void xfrm_xdp_unchecked(struct sk_buff *skb) { }
 
-static inline bool xfrm_xdp_restore(struct sk_buff *skb)
+static inline int xfrm_xdp_restore(struct sk_buff *skb)
 {
-	return false;
+	return 0;
 }
+
+static inline void xfrm_xdp_tunnel_in(struct sk_buff *skb) { }
 
 static inline void xfrm_xdp_gro_receive(struct sk_buff *skb) { }
 static inline void xfrm_xdp_rcv(struct sk_buff *skb) { }
@@ -751,7 +778,8 @@ static inline void xfrm_xdp_clear(struct sk_buff *skb) { }
 static inline void xfrm_xdp_xmit(struct sk_buff *skb,
 				 struct net_device *dev) { }
 static inline void xfrm_xdp_decapsulated(struct sk_buff *skb,
-					 struct xfrm_state *x) { }
+					 struct xfrm_state *x,
+					 struct net_device *vti) { }
 static inline void xfrm_xdp_state_dying(struct xfrm_state *x) { }
 static inline void xfrm_xdp_hashed(const struct sk_buff *skb) { }
 static inline void xfrm_xdp_forget(struct sk_buff *skb) { }

@@ -140,6 +140,8 @@ xfrm_xdp_write_record(struct xdp_buff *xdp, const struct xfrm_xdp_net *xnet,
 	if (through) {
 		record.spi = through->spi;
 		record.daddr = through->daddr;
+		if (xfrm_xdp_came(NULL, true) & through->came)
+			record.vti = through->vti;
 		if (size < ETH_ZLEN)
 			record.short_len = size - ETH_HLEN;
 	}
@@ -196,7 +198,7 @@ __bpf_kfunc_start_defs();
  * Parameters:
  * @ctx		- Pointer to ctx (xdp_md) in XDP program
  * @key		- Key of the flow in the program's map
- * @key__sz	- Its length, at most 36 bytes
+ * @key__sz	- Its length, at most 32 bytes
  *
  * Return:
  * 0, or

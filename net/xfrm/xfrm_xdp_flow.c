@@ -64,6 +64,7 @@ static void xfrm_xdp_flow_empty(struct xfrm_xdp_flow *flow)
 	if (flow->sa)
 		xfrm_state_put(flow->sa);
 	xfrm_pols_put(flow->fwd.pols, flow->fwd.num);
+	xfrm_pols_put(flow->in.pols, flow->in.num);
 	/* else xfrm_xdp_flow_free_rcu() is on its way */
 	if ((flow->ct[0].ct || flow->ct[1].ct) &&
 	    refcount_inc_not_zero(&flow->refcnt))
@@ -174,11 +175,11 @@ static void xfrm_xdp_rewrite_init(struct xfrm_xdp_flow *flow,
 }
 
 /* Is @x a state that XDP can decrypt with, and the only one of its SPI? With a
- * mark there may be two.
+ * mark there may be two, and VTI finds its own.
  */
-static bool xfrm_xdp_state_in_ok(const struct xfrm_state *x)
+static bool xfrm_xdp_state_in_ok(const struct xfrm_state *x, bool vti)
 {
-	return xfrm_xdp_state_ok(x) && !x->mark.m;
+	return xfrm_xdp_state_ok(x) && (!x->mark.m || vti);
 }
 
 static void xfrm_xdp_flow_init(struct xfrm_xdp_flow *flow,
@@ -189,6 +190,7 @@ static void xfrm_xdp_flow_init(struct xfrm_xdp_flow *flow,
 	flow->xnet = xnet;
 	flow->dst = dst;
 	flow->sa = origin->sa;
+	flow->came = xfrm_xdp_came(origin->sa, origin->vti);
 	flow->genid = origin->genid;
 	flow->tuple = origin->tuple;
 	flow->iif = origin->iif;
@@ -215,10 +217,12 @@ static bool xfrm_xdp_flow_link(struct xfrm_xdp_flow *flow,
 	/* They may be those of a flow that is being emptied. */
 	if (flow->sa && !refcount_inc_not_zero(&flow->sa->refcnt))
 		return false;
-	if (!xfrm_xdp_fwd_hold(&flow->fwd, &origin->fwd))
+	if (!xfrm_xdp_pols_hold(&flow->fwd, &origin->fwd))
 		goto put_sa;
-	if (!nf_conntrack_flow_hold(&flow->ct[0], &origin->ct[0]))
+	if (!xfrm_xdp_pols_hold(&flow->in, &origin->in))
 		goto put_fwd;
+	if (!nf_conntrack_flow_hold(&flow->ct[0], &origin->ct[0]))
+		goto put_in;
 	if (!nf_conntrack_flow_hold(&flow->ct[1], &origin->ct[1]))
 		goto put_ct;
 
@@ -234,6 +238,8 @@ static bool xfrm_xdp_flow_link(struct xfrm_xdp_flow *flow,
 
 put_ct:
 	nf_conntrack_flow_put(&flow->ct[0]);
+put_in:
+	xfrm_pols_put(flow->in.pols, flow->in.num);
 put_fwd:
 	xfrm_pols_put(flow->fwd.pols, flow->fwd.num);
 put_sa:
@@ -272,6 +278,17 @@ static bool xfrm_xdp_flow_tunnel(struct xfrm_xdp_flow *flow,
 	return flow->tunnel;
 }
 
+/* The VTI that the packet was received on, decrypted. */
+static bool xfrm_xdp_flow_vti(struct xfrm_xdp_flow *flow,
+			      const struct xfrm_xdp_origin *origin)
+{
+	if (!origin->vti)
+		return true;
+
+	flow->vti = dev_get_by_index_rcu(flow->xnet->net, origin->in_ifindex);
+	return flow->vti;
+}
+
 /* Take the devices that a packet passes, from the first packet. Their pointers
  * are good for as long as the flow is authorised.
  */
@@ -290,10 +307,11 @@ static bool xfrm_xdp_flow_devices(struct xfrm_xdp_flow *flow,
 			       !xfrm_xdp_vlan_is(dev, origin->vlan_tci))
 		return false;
 
-	if (!xfrm_xdp_flow_tunnel(flow, origin))
+	if (!xfrm_xdp_flow_tunnel(flow, origin) ||
+	    !xfrm_xdp_flow_vti(flow, origin))
 		return false;
 
-	flow->upper = flow->tunnel || origin->tuple.vlan_tci ||
+	flow->upper = flow->tunnel || flow->vti || origin->tuple.vlan_tci ||
 		      origin->vlan_tci;
 	return true;
 }
@@ -409,8 +427,12 @@ xfrm_xdp_flow_create_in(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	if (!in || origin->tuple.vlan_tci)
 		return NULL;
 
+	/* GRO would decrypt without asking VTI. */
+	if (origin->vti && xfrm_xdp_gro_can(in))
+		return NULL;
+
 	*why = XFRM_XDP_NOSTATE;
-	if (!xfrm_xdp_state_in_ok(origin->sa))
+	if (!xfrm_xdp_state_in_ok(origin->sa, origin->vti))
 		return NULL;
 
 	*why = XFRM_XDP_NOMEMORY;
@@ -436,6 +458,8 @@ xfrm_xdp_flow_create_in(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	*why = XFRM_XDP_NODEVICE;
 	if (!xfrm_xdp_flow_tunnel(flow, origin))
 		goto free;
+	if (origin->vti)
+		flow->vti = flow->tunnel;
 	flow->ordinary_in = !flow->tunnel && !flow->judged && !flow->gro &&
 			    !flow->gro_can;
 	if (xfrm_xdp_flow_link(flow, origin))

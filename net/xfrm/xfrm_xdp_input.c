@@ -34,7 +34,7 @@ struct xfrm_xdp_esp {
 };
 
 /* Would what is decrypted go another way in the stack by now? No event tells of
- * esp4_offload, nor of XDP at the xfrm interface.
+ * esp4_offload, nor of XDP at the xfrm interface or VTI.
  */
 static bool xfrm_xdp_moved(const struct xfrm_xdp_flow *flow,
 			   const struct net_device *in)
@@ -287,10 +287,10 @@ static __always_inline __be16 xfrm_xdp_inner(const struct xfrm_state *x,
 }
 
 /* Make the inner packet a frame, with a record that only this CPU believes. */
-static __always_inline void xfrm_xdp_decapsulate(struct xdp_buff *xdp,
-						 const struct xfrm_state *x,
-						 const struct xfrm_xdp_esp *esp,
-						 __be16 proto)
+static __always_inline void
+xfrm_xdp_decapsulate(struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
+		     const struct xfrm_state *x, bool ordinary,
+		     const struct xfrm_xdp_esp *esp, __be16 proto)
 {
 	struct ethhdr *eth = esp->clear - ETH_HLEN;
 	struct xfrm_xdp_through *through;
@@ -308,9 +308,13 @@ static __always_inline void xfrm_xdp_decapsulate(struct xdp_buff *xdp,
 	md->mac = ++through->nonce;
 	through->data = eth;
 	through->rxq = xdp->rxq;
-	through->x = x;
+	through->came = xfrm_xdp_came(x, false);
 	through->spi = x->id.spi;
 	through->daddr = x->id.daddr.a4;
+	if (!ordinary && flow->vti) {
+		through->came = flow->came;
+		through->vti = flow->vti->ifindex;
+	}
 }
 
 static __always_inline int __xfrm_xdp_input(struct xdp_buff *xdp,
@@ -371,10 +375,10 @@ static __always_inline int __xfrm_xdp_input(struct xdp_buff *xdp,
 		goto drop;
 	}
 
-	/* as xfrmi_rcv_cb() */
-	if (!ordinary && flow->tunnel)
+	/* as xfrmi_rcv_cb(); VTI has to ask policies first */
+	if (!ordinary && flow->tunnel && !flow->vti)
 		dev_sw_netstats_rx_add(flow->tunnel, esp.clear_len);
-	xfrm_xdp_decapsulate(xdp, x, &esp, proto);
+	xfrm_xdp_decapsulate(xdp, flow, x, ordinary, &esp, proto);
 	xfrm_xdp_count(flow->xnet, XFRM_XDP_INPUT);
 	return 1;
 
@@ -422,7 +426,7 @@ static noinline int xfrm_xdp_input_other(struct xdp_buff *xdp,
  *   learned, or nobody takes flows any more
  * * -ESTALE: the route of the packet to the gateway has changed
  * * -EXDEV: not the flow's receiving device, GRO decrypts there now or does not
- *   any more, or the xfrm interface has an XDP program
+ *   any more, or the xfrm interface or VTI has an XDP program
  * * -EOPNOTSUPP: several buffers, a VLAN tag that is not in the frame, or a
  *   device without metadata
  * * -EADDRNOTAVAIL: not the flow's destination MAC

@@ -139,8 +139,9 @@ static inline bool xfrm_xdp_gro_can(const struct net_device *dev)
  * @iif: index of the receiving device
  * @in_ifindex: index of the device that the stack received it on
  * @tunnel_ifindex: index of the tunnel device it was routed to; of an ESP packet
- *	the xfrm interface that got what was inside; or 0
+ *	the one that got what was inside; or 0
  * @gro: GRO decrypted it
+ * @vti: VTI got what was decrypted
  * @genid: generation in which the packet was authorised
  * @rt_genid: rt_genid_ipv4() before it was routed
  * @dmac: destination MAC
@@ -154,6 +155,7 @@ static inline bool xfrm_xdp_gro_can(const struct net_device *dev)
  * @ct: its connections, in clear and encrypted
  * @fl: what the stack asked XFRM for
  * @fwd: policies that let it be forwarded
+ * @in: policies that let it in, at VTI
  */
 struct xfrm_xdp_origin {
 	struct xfrm_xdp_tuple	tuple;
@@ -161,6 +163,7 @@ struct xfrm_xdp_origin {
 	int			in_ifindex;
 	int			tunnel_ifindex;
 	bool			gro;
+	bool			vti;
 	u32			genid;
 	int			rt_genid;
 	u8			dmac[ETH_ALEN];
@@ -173,25 +176,41 @@ struct xfrm_xdp_origin {
 	u64			asked;
 	struct nf_conntrack_flow ct[2];
 	struct flowi		fl;
-	struct xfrm_xdp_fwd	fwd;
+	struct xfrm_xdp_pols	fwd;
+	struct xfrm_xdp_pols	in;
 };
+
+/**
+ * xfrm_xdp_came() - how a packet came
+ * @x: state that it was decrypted with, or NULL
+ * @vti: VTI got what was decrypted
+ *
+ * Return: a number to compare: packets of one flow all came the same way.
+ */
+static __always_inline unsigned long xfrm_xdp_came(const struct xfrm_state *x,
+						   bool vti)
+{
+	return (unsigned long)x | vti;
+}
 
 /**
  * struct xfrm_xdp_through - the packet that this CPU decrypted last
  * @nonce: what its record says
  * @data: where its frame begins; NULL after it was forwarded
  * @rxq: where it came in
- * @x: the state, only to be compared
+ * @came: xfrm_xdp_came()
  * @spi: of the state
  * @daddr: of the state
+ * @vti: if @came says so, index of the VTI that gets it
  */
 struct xfrm_xdp_through {
 	u64				nonce;
 	const void			*data;
 	const struct xdp_rxq_info	*rxq;
-	const struct xfrm_state		*x;
+	unsigned long			came;
 	__be32				spi;
 	__be32				daddr;
+	u32				vti;
 };
 
 DECLARE_PER_CPU(struct xfrm_xdp_through, xfrm_xdp_decrypted);
@@ -231,8 +250,8 @@ static inline bool xfrm_xdp_tcp_control(const struct iphdr *iph)
 }
 
 /* Under RCU; false if one of the policies is about to be freed. */
-static inline bool xfrm_xdp_fwd_hold(struct xfrm_xdp_fwd *to,
-				     const struct xfrm_xdp_fwd *from)
+static inline bool xfrm_xdp_pols_hold(struct xfrm_xdp_pols *to,
+				      const struct xfrm_xdp_pols *from)
 {
 	for (to->num = 0; to->num < from->num; to->num++) {
 		to->pols[to->num] = from->pols[to->num];
@@ -272,6 +291,7 @@ enum xfrm_xdp_stat xfrm_xdp_bypass_check(const struct net *net,
 					 struct net_device *dev);
 
 bool xfrm_xdp_is_tunnel(const struct net_device *dev);
+bool xfrm_xdp_is_vti(const struct net_device *dev);
 struct net_device *xfrm_xdp_real_dev(struct net_device *dev);
 bool xfrm_xdp_vlan_ok(const struct net_device *dev);
 bool xfrm_xdp_vlan_is(const struct net_device *dev, __be16 tci);
@@ -358,11 +378,21 @@ u64 xfrm_xdp_md_mac(const struct xfrm_xdp_net *xnet,
 		    const struct xfrm_xdp_md *md,
 		    const struct xfrm_xdp_tuple *tuple);
 bool xfrm_xdp_record_take(struct sk_buff *skb, struct xfrm_xdp_md *md);
+bool xfrm_xdp_record_of_vti(const struct sk_buff *skb);
 bool xfrm_xdp_record_ok(const struct xfrm_xdp_net *xnet,
 			const struct xfrm_xdp_md *md, struct sk_buff *skb,
 			struct xfrm_xdp_tuple *tuple);
 bool xfrm_xdp_record_path(const struct xfrm_xdp_md *md,
 			  const struct sk_buff *skb, struct xfrm_state **sa);
+struct xfrm_xdp_offer *
+xfrm_xdp_offer_new(struct xfrm_xdp_net *xnet, const struct sk_buff *skb,
+		   const struct xfrm_xdp_md *md,
+		   const struct xfrm_xdp_tuple *tuple, struct xfrm_state *sa);
+struct xfrm_xdp_offer *
+xfrm_xdp_offer_vti(struct xfrm_xdp_net *xnet, struct sk_buff *skb,
+		   const struct xfrm_xdp_md *md,
+		   const struct xfrm_xdp_tuple *tuple,
+		   const struct net_device *vti);
 
 /**
  * xfrm_xdp_request_room() - can a cipher work in the memory of a packet?

@@ -5,6 +5,7 @@
 
 #include <linux/if_vlan.h>
 #include <linux/workqueue.h>
+#include <net/ip_tunnels.h>
 #include <net/neighbour.h>
 #include <net/route.h>
 #include <trace/events/xfrm_xdp.h>
@@ -87,13 +88,23 @@ static enum xfrm_xdp_stat xfrm_xdp_learn(struct xfrm_xdp_offer *offer)
 	return xfrm_xdp_hand_over(ops, offer, flow);
 }
 
+/* Does VTI get what is inside, and keep it in the netns? The key of the device is the
+ * mark that it asks policies with.
+ */
+static bool xfrm_xdp_vti_ok(const struct net *net, const struct net_device *vti)
+{
+	const struct ip_tunnel *tunnel = netdev_priv(vti);
+
+	return net_eq(dev_net(vti), net) && net_eq(tunnel->net, net);
+}
+
 /* Did an ESP packet come to the gateway itself, and by this state only? GRO
  * decrypts without asking for a route. And was what is inside given to nobody but
- * the device, or the xfrm interface of the state? It would keep a mark that rules
- * gave it, which XDP does not know.
+ * the device, VTI, or the xfrm interface of the state? It would keep a mark that
+ * rules gave it, which XDP does not know.
  */
 static bool xfrm_xdp_came_in(struct xfrm_xdp_offer *offer, struct sk_buff *skb,
-			     struct xfrm_state *x)
+			     struct xfrm_state *x, const struct net_device *vti)
 {
 	const struct xfrm_xdp_tuple *tuple = &offer->origin.tuple;
 	const struct xfrm_offload *xo = xfrm_offload(skb);
@@ -111,6 +122,13 @@ static bool xfrm_xdp_came_in(struct xfrm_xdp_offer *offer, struct sk_buff *skb,
 	offer->origin.gro = xo && xo->flags & XFRM_GRO;
 	if (offer->origin.gro != test_bit(XFRM_XDP_OFFER_GRO, &offer->flags))
 		return false;
+
+	if (vti) {
+		offer->origin.vti = true;
+		offer->origin.tunnel_ifindex = vti->ifindex;
+		return skb->dev->ifindex == offer->origin.in_ifindex &&
+		       xfrm_xdp_vti_ok(net, vti);
+	}
 
 	dev = xfrm_input_dev(net, x);
 	if (!dev)
@@ -142,14 +160,15 @@ static struct dst_entry *xfrm_xdp_route_in(const struct xfrm_xdp_offer *offer,
 /* The stack took an ESP packet through its firewall, and it was authentic. */
 static enum xfrm_xdp_stat xfrm_xdp_learn_in(struct xfrm_xdp_offer *offer,
 					    struct sk_buff *skb,
-					    struct xfrm_state *x)
+					    struct xfrm_state *x,
+					    const struct net_device *vti)
 {
 	const struct xfrm_xdp_ops *ops;
 	struct xfrm_xdp_flow *flow;
 	enum xfrm_xdp_stat why;
 	struct dst_entry *dst;
 
-	if (!xfrm_xdp_came_in(offer, skb, x) ||
+	if (!xfrm_xdp_came_in(offer, skb, x, vti) ||
 	    test_and_set_bit(XFRM_XDP_OFFER_TAKEN, &offer->flags))
 		return XFRM_XDP_NOPACKET;
 
@@ -179,16 +198,18 @@ static enum xfrm_xdp_stat xfrm_xdp_learn_in(struct xfrm_xdp_offer *offer,
 	return flow ? xfrm_xdp_hand_over(ops, offer, flow) : why;
 }
 
-void __xfrm_xdp_decapsulated(struct sk_buff *skb, struct xfrm_state *x)
+void __xfrm_xdp_decapsulated(struct sk_buff *skb, struct xfrm_state *x,
+			     struct net_device *vti)
 {
 	struct xfrm_xdp_offer *offer = xfrm_xdp_offer(skb);
 	enum xfrm_xdp_stat why;
 
-	why = xfrm_xdp_learn_in(offer, skb, x);
+	why = xfrm_xdp_learn_in(offer, skb, x, vti);
 	if (why)
 		xfrm_xdp_refuse(offer, why);
 	skb_ext_del(skb, SKB_EXT_XFRM_XDP);
 }
+EXPORT_SYMBOL_GPL(__xfrm_xdp_decapsulated);
 
 static void xfrm_xdp_learn_pending(struct work_struct *work)
 {

@@ -123,6 +123,7 @@ xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	origin.tuple = old->tuple;
 	origin.iif = old->iif;
 	origin.in_ifindex = old->in_ifindex;
+	origin.vti = old->vti;
 	origin.tunnel_ifindex = old->tunnel ? old->tunnel->ifindex : 0;
 	origin.vlan_tci = old->rewrite.vlan_tci;
 	origin.queue = old->txq - old->dev->_tx;
@@ -137,6 +138,7 @@ xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	origin.fl = old->fl;
 	origin.fl.flowi_flags |= FLOWI_FLAG_UNCOUNTED;
 	origin.fwd = old->fwd;
+	origin.in = old->in;
 	ether_addr_copy(origin.dmac, old->dmac);
 
 	dst_hold(route);

@@ -11,6 +11,7 @@
 #include <linux/if_vlan.h>
 #include <linux/slab.h>
 #include <net/ip.h>
+#include <net/ip_tunnels.h>
 #include <net/neighbour.h>
 #include <net/route.h>
 #include <trace/events/xfrm_xdp.h>
@@ -34,6 +35,7 @@ void xfrm_xdp_offer_put(struct xfrm_xdp_offer *offer)
 	nf_conntrack_flow_put(&offer->origin.ct[0]);
 	nf_conntrack_flow_put(&offer->origin.ct[1]);
 	xfrm_pols_put(offer->origin.fwd.pols, offer->origin.fwd.num);
+	xfrm_pols_put(offer->origin.in.pols, offer->origin.in.num);
 	if (offer->origin.sa)
 		xfrm_state_put(offer->origin.sa);
 	kmem_cache_free(xfrm_xdp_offer_cache, offer);
@@ -81,41 +83,39 @@ void __xfrm_xdp_hashed(struct sk_buff *skb)
 	xfrm_xdp_refuse_skb(skb, XFRM_XDP_NOROUTE);
 }
 
-/* The only reader of the record. */
-void __xfrm_xdp_rcv(struct sk_buff *skb)
+/**
+ * xfrm_xdp_offer_new() - make an offer of a record
+ * @xnet: netns
+ * @skb: IP packet
+ * @md: its record, which is authentic
+ * @tuple: of the packet
+ * @sa: state that it was decrypted with, or NULL
+ *
+ * Under RCU, BH off.
+ *
+ * Return: an offer for xfrm_xdp_tunnelled(), with one reference; NULL without memory,
+ * which is counted.
+ */
+struct xfrm_xdp_offer *
+xfrm_xdp_offer_new(struct xfrm_xdp_net *xnet, const struct sk_buff *skb,
+		   const struct xfrm_xdp_md *md,
+		   const struct xfrm_xdp_tuple *tuple, struct xfrm_state *sa)
 {
-	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(dev_net(skb->dev));
-	struct xfrm_xdp_tuple tuple;
 	struct xfrm_xdp_offer *offer;
-	struct xfrm_xdp_ext *ext;
-	struct xfrm_xdp_md md;
-	struct xfrm_state *sa;
-
-	if (!xfrm_xdp_record_take(skb, &md))
-		return;
-
-	if (md.held || !xfrm_xdp_record_path(&md, skb, &sa) ||
-	    !xfrm_xdp_record_ok(xnet, &md, skb, &tuple) ||
-	    !rcu_access_pointer(xnet->ops)) {
-		xfrm_xdp_count(xnet, XFRM_XDP_NORECORD);
-		return;
-	}
 
 	offer = kmem_cache_zalloc(xfrm_xdp_offer_cache,
 				  GFP_ATOMIC | __GFP_NOWARN);
-	if (!offer)
-		goto no_memory;
-	ext = skb_ext_add(skb, SKB_EXT_XFRM_XDP);
-	if (!ext)
-		goto free;
-	ext->offer = offer;
+	if (!offer) {
+		xfrm_xdp_count(xnet, XFRM_XDP_NOMEMORY);
+		return NULL;
+	}
 
 	refcount_set(&offer->refcnt, 1);
 	offer->xnet = xnet;
-	offer->md = md;
+	offer->md = *md;
 	skb_copy_bits(skb, 0, &offer->iph, sizeof(offer->iph));
-	offer->origin.tuple = tuple;
-	offer->origin.iif = md.ifindex;
+	offer->origin.tuple = *tuple;
+	offer->origin.iif = md->ifindex;
 	offer->origin.in_ifindex = skb->dev->ifindex;
 	offer->origin.genid = atomic_read(&xnet->genid);
 	offer->origin.rt_genid = rt_genid_ipv4(xnet->net);
@@ -124,19 +124,99 @@ void __xfrm_xdp_rcv(struct sk_buff *skb)
 	offer->origin.sa = sa;
 	ether_addr_copy(offer->origin.dmac, eth_hdr(skb)->h_dest);
 	xfrm_xdp_count(xnet, XFRM_XDP_OFFER);
-	return;
-
-free:
-	kmem_cache_free(xfrm_xdp_offer_cache, offer);
-no_memory:
-	xfrm_xdp_count(xnet, XFRM_XDP_NOMEMORY);
+	return offer;
 }
+
+/**
+ * xfrm_xdp_offer_vti() - the same for a packet that VTI gets, decrypted
+ * @xnet: netns
+ * @skb: IP packet, with its security path
+ * @md: its record, which is authentic
+ * @tuple: of the packet
+ * @vti: device
+ *
+ * Notes the policies that VTI will ask, by the key of the device. Under RCU, BH off.
+ *
+ * Return: an offer for xfrm_xdp_tunnelled(), or NULL.
+ */
+struct xfrm_xdp_offer *
+xfrm_xdp_offer_vti(struct xfrm_xdp_net *xnet, struct sk_buff *skb,
+		   const struct xfrm_xdp_md *md,
+		   const struct xfrm_xdp_tuple *tuple,
+		   const struct net_device *vti)
+{
+	const struct ip_tunnel *tunnel = netdev_priv(vti);
+	struct xfrm_xdp_offer *offer;
+	u32 mark = skb->mark;
+	int num;
+
+	offer = xfrm_xdp_offer_new(xnet, skb, md, tuple, xfrm_input_state(skb));
+	if (!offer)
+		return NULL;
+
+	skb->mark = be32_to_cpu(tunnel->parms.i_key);
+	num = xfrm_passed_policies(skb, XFRM_POLICY_IN, AF_INET,
+				   offer->origin.in.pols);
+	skb->mark = mark;
+	if (num < 0) {
+		xfrm_xdp_refuse(offer, XFRM_XDP_NOPACKET);
+		xfrm_xdp_offer_put(offer);
+		return NULL;
+	}
+
+	offer->origin.in.num = num;
+	offer->origin.in_ifindex = vti->ifindex;
+	offer->origin.vti = true;
+	return offer;
+}
+
+/* The only reader of the record, but for those of VTI. */
+void __xfrm_xdp_rcv(struct sk_buff *skb)
+{
+	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(dev_net(skb->dev));
+	struct xfrm_xdp_tuple tuple;
+	struct xfrm_xdp_md md;
+	struct xfrm_state *sa;
+
+	if (!xfrm_xdp_record_take(skb, &md))
+		return;
+
+	if (md.held || md.vti || !xfrm_xdp_record_path(&md, skb, &sa) ||
+	    !xfrm_xdp_record_ok(xnet, &md, skb, &tuple) ||
+	    !rcu_access_pointer(xnet->ops)) {
+		xfrm_xdp_count(xnet, XFRM_XDP_NORECORD);
+		return;
+	}
+
+	xfrm_xdp_tunnelled(skb, xfrm_xdp_offer_new(xnet, skb, &md, &tuple, sa));
+}
+
+/* XDP would keep up no use time for the outer packet. */
+void __xfrm_xdp_tunnel_in(struct sk_buff *skb)
+{
+	struct xfrm_policy *pols[XFRM_POLICY_TYPE_MAX];
+	const struct dst_entry *dst = skb_dst(skb);
+	int num = -EINVAL;
+
+	/* with this flag none is asked for the inner packet either */
+	if (dst && !(dst->flags & DST_NOPOLICY))
+		num = xfrm_passed_policies(skb, XFRM_POLICY_IN, AF_INET, pols);
+	if (!num)
+		return;
+
+	if (num > 0)
+		xfrm_pols_put(pols, num);
+	xfrm_xdp_refuse_skb(skb, XFRM_XDP_NOPACKET);
+}
+EXPORT_SYMBOL_GPL(__xfrm_xdp_tunnel_in);
 
 /* ESP inside ESP gets its security path here: GRO is before all others. */
 void __xfrm_xdp_gro_receive(struct sk_buff *skb)
 {
-	__xfrm_xdp_restore(skb);
-	if (secpath_exists(skb)) {
+	/* VTI gets its packets behind GRO, and none where GRO decrypts. */
+	if (!xfrm_xdp_record_of_vti(skb))
+		__xfrm_xdp_restore(skb);
+	if (secpath_exists(skb) || xfrm_xdp_record_of_vti(skb)) {
 		skb_metadata_clear(skb);
 		return;
 	}
@@ -151,11 +231,16 @@ void __xfrm_xdp_gro_receive(struct sk_buff *skb)
 }
 EXPORT_SYMBOL_GPL(__xfrm_xdp_gro_receive);
 
-/* Did the packet come the way that its record says, and no other? */
+/* Did the packet come the way that its record says, and no other? VTI has taken the
+ * security path off.
+ */
 static bool xfrm_xdp_came_through(const struct xfrm_xdp_offer *offer,
 				  const struct sk_buff *skb)
 {
 	struct xfrm_state *sa;
+
+	if (offer->origin.vti)
+		return !secpath_exists(skb);
 
 	return xfrm_xdp_record_path(&offer->md, skb, &sa) &&
 	       sa == offer->origin.sa;
@@ -218,7 +303,8 @@ static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
 
 	/* as xfrm4_policy_check() did before the route was transformed */
 	if (!(cb->flags & IPSKB_NOPOLICY)) {
-		num = xfrm_fwd_policies(skb, AF_INET, offer->origin.fwd.pols);
+		num = xfrm_passed_policies(skb, XFRM_POLICY_FWD, AF_INET,
+					   offer->origin.fwd.pols);
 		if (num < 0)
 			return XFRM_XDP_NOPACKET;
 		offer->origin.fwd.num = num;

@@ -346,6 +346,7 @@ static noinline int xfrm_xdp_output_plain(struct xdp_buff *xdp,
 	struct xfrm_xdp_packet pkt __uninitialized;
 	enum xfrm_xdp_stat why;
 	struct dst_entry *dst;
+	time64_t now;
 
 	dst = READ_ONCE(flow->dst);
 	if (unlikely(!dst))
@@ -362,8 +363,8 @@ static noinline int xfrm_xdp_output_plain(struct xdp_buff *xdp,
 			return xfrm_xdp_pass(flow, xdp, why);
 	}
 
-	xfrm_xdp_policies_used(flow->fwd.pols, flow->fwd.num,
-			       ktime_get_real_seconds());
+	now = ktime_get_real_seconds();
+	xfrm_xdp_policies_used(flow->fwd.pols, flow->fwd.num, now);
 	xfrm_xdp_mib(flow->xnet->net, &pkt, false);
 
 	ip_decrease_ttl(pkt.iph);
@@ -376,8 +377,11 @@ static noinline int xfrm_xdp_output_plain(struct xdp_buff *xdp,
 	xdp->data_meta = xdp->data;
 	xdp->flags &= ~XDP_FLAGS_DECRYPTED;
 	this_cpu_write(xfrm_xdp_decrypted.data, NULL);
-	if (unlikely(flow->upper))
+	if (unlikely(flow->upper)) {
+		xfrm_xdp_policies_used(flow->in.pols, flow->in.num, now);
+		xfrm_xdp_upper_count_in(flow, xdp->rxq->dev, pkt.link_len);
 		xfrm_xdp_upper_count_out(flow, pkt.len, pkt.len);
+	}
 
 	xfrm_xdp_count(flow->xnet, XFRM_XDP_FORWARD);
 	return flow->ifindex;
@@ -459,6 +463,7 @@ static __always_inline int __xfrm_xdp_output(struct xdp_buff *xdp,
 	if (!ordinary && flow->judged)
 		xfrm_xdp_track(&flow->ct[1], top, false);
 	if (unlikely(flow->upper)) {
+		xfrm_xdp_policies_used(flow->in.pols, flow->in.num, now);
 		xfrm_xdp_upper_count_in(flow, xdp->rxq->dev, pkt.link_len);
 		xfrm_xdp_link_header(flow, top);
 	} else {
@@ -519,7 +524,7 @@ static int xfrm_xdp_output_through(struct xdp_buff *xdp,
 
 	if (unlikely(flow->kind == XFRM_XDP_DECRYPT))
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSKIND);
-	if (unlikely((through ? through->x : NULL) != flow->sa))
+	if (unlikely((through ? through->came : 0) != flow->came))
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSTHROUGH);
 
 	return flow->kind == XFRM_XDP_PLAIN ? xfrm_xdp_output_plain(xdp, flow) :

@@ -207,7 +207,7 @@ static bool test_came_through(const struct test_in *in)
 
 	local_bh_disable();
 	through = xfrm_xdp_through(&in->gw->xdp);
-	is = through && through->x == in->x;
+	is = through && through->came == xfrm_xdp_came(in->x, false);
 	local_bh_enable();
 	return is;
 }
@@ -728,6 +728,12 @@ static void test_in_through(struct kunit *test)
 	gw->flow->iif = gw->wan->ifindex;
 	ether_addr_copy(gw->flow->dmac, gw->wan->dev_addr);
 	xfrm_xdp_test_expect_pass(gw, -EACCES, XFRM_XDP_PASSTHROUGH);
+	/* nor that of what VTI got */
+	gw->flow->ordinary = false;
+	gw->flow->came = xfrm_xdp_came(in->x, true);
+	xfrm_xdp_test_expect_pass(gw, -EACCES, XFRM_XDP_PASSTHROUGH);
+	gw->flow->ordinary = true;
+	gw->flow->came = 0;
 	gw->xdp.data_meta = gw->xdp.data;
 	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_output(gw), gw->wan->ifindex);
 }

@@ -323,11 +323,60 @@ static void test_rec_unchecked(struct kunit *test)
 	kfree_skb(skb);
 }
 
+static int test_restore(struct sk_buff *skb)
+{
+	int ret;
+
+	local_bh_disable();
+	rcu_read_lock();
+	ret = xfrm_xdp_restore(skb);
+	rcu_read_unlock();
+	local_bh_enable();
+	return ret;
+}
+
+/* What VTI shall get is nobody else's. */
+static void test_rec_vti(struct kunit *test)
+{
+	struct test_rec *rec = test_rec(test);
+	struct xfrm_xdp_test_gw *gw = rec->gw;
+	struct sk_buff *skb;
+
+	/* one that nobody wrote is that of a packet in clear */
+	rec->md.vti = gw->lan->ifindex;
+	test_expect_clear(rec, &rec->md, gw->wan, "forged", 0);
+
+	/* another device has the index now, or none */
+	test_rec_seal(rec);
+	KUNIT_EXPECT_EQ(test, test_restore(test_skb(rec, &rec->md, gw->wan)),
+			-EPERM);
+	rec->md.vti = INT_MAX;
+	test_rec_seal(rec);
+	KUNIT_EXPECT_EQ(test, test_restore(test_skb(rec, &rec->md, gw->wan)),
+			-EPERM);
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(gw->xnet, XFRM_XDP_NORECORD),
+			3);
+
+	/* where GRO decrypts it is not restored, and no offer */
+	skb = test_skb(rec, &rec->md, gw->wan);
+	KUNIT_EXPECT_TRUE(test, xfrm_xdp_record_of_vti(skb));
+	local_bh_disable();
+	rcu_read_lock();
+	xfrm_xdp_gro_receive(skb);
+	rcu_read_unlock();
+	local_bh_enable();
+	KUNIT_EXPECT_EQ(test, skb_metadata_len(skb), 0);
+	KUNIT_EXPECT_FALSE(test, secpath_exists(skb));
+	KUNIT_EXPECT_FALSE(test, skb_ext_exist(skb, SKB_EXT_XFRM_XDP));
+	kfree_skb(skb);
+}
+
 static struct kunit_case xfrm_xdp_record_cases[] = {
 	KUNIT_CASE(test_rec_good),
 	KUNIT_CASE(test_rec_merged),
 	KUNIT_CASE(test_rec_padded),
 	KUNIT_CASE(test_rec_unchecked),
+	KUNIT_CASE(test_rec_vti),
 	KUNIT_CASE(test_rec_flipped),
 	KUNIT_CASE(test_rec_tuple),
 	KUNIT_CASE(test_rec_elsewhere),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Devices above those that receive and send the frames of a flow.
  *
- * On the way in that may be a VLAN device, on the way out a tunnel device whose
- * packets XFRM transforms (xfrm interface, VTI) and a VLAN device. XDP steps
- * over them, but does and counts what they would have done.
+ * On the way in that may be a VLAN device, or VTI that got what was decrypted; on the
+ * way out a tunnel device whose packets XFRM transforms (xfrm interface, VTI) and a VLAN
+ * device. XDP steps over them, but does and counts what they would have done.
  */
 
 #include <linux/if_vlan.h>
@@ -24,7 +24,18 @@ bool xfrm_xdp_is_tunnel(const struct net_device *dev)
 {
 	return dev->rtnl_link_ops &&
 	       (!strcmp(dev->rtnl_link_ops->kind, "xfrm") ||
-		!strcmp(dev->rtnl_link_ops->kind, "vti"));
+		xfrm_xdp_is_vti(dev));
+}
+
+/**
+ * xfrm_xdp_is_vti() - is a device one of VTI for IPv4?
+ * @dev: device
+ *
+ * Return: true if so, and its private part is a struct ip_tunnel.
+ */
+bool xfrm_xdp_is_vti(const struct net_device *dev)
+{
+	return dev->rtnl_link_ops && !strcmp(dev->rtnl_link_ops->kind, "vti");
 }
 
 #if IS_ENABLED(CONFIG_VLAN_8021Q)
@@ -216,13 +227,15 @@ void xfrm_xdp_vlan_header(const struct xfrm_xdp_flow *flow, void *network)
  * @in: device that received the frame
  * @len: length of its payload, with padding
  *
- * Under RCU, BH off.
+ * The VLAN device, or VTI as vti_rcv_cb() does. Under RCU, BH off.
  */
 void xfrm_xdp_upper_count_in(const struct xfrm_xdp_flow *flow,
 			     struct net_device *in, u32 len)
 {
 	const struct net_device *dev;
 
+	if (flow->vti)
+		dev_sw_netstats_rx_add(flow->vti, len);
 	if (!flow->tuple.vlan_tci)
 		return;
 	dev = xfrm_xdp_vlan_in(in, flow->tuple.vlan_tci);

@@ -10,7 +10,7 @@
 #define ENOENT	2
 
 struct xfrm_xdp_md {
-	__u8	key[36];
+	__u8	key[32];
 } __attribute__((preserve_access_index));
 
 struct xfrm_xdp_ops {

@@ -20,7 +20,8 @@ Reads one command a line from standard input:
   quit
 
 Answers with lines of complaints that start with "# ", then one line of NAME=VALUE:
-differences of G1's counters, those of its xfrm interface as xfrm_packets and so on, and
+differences of G1's counters, those of its xfrm interface or VTI as xfrm_packets and so
+on, and
   arrived                frames that A received from B
   good                   of these, one hop older than sent, with right MACs and checksums
   bad                    number of complaints
@@ -83,12 +84,12 @@ def snmp(file):
     return counters
 
 
-def xfrm_interface(file):
-    """What the xfrm interface has received."""
+def tunnel_device(file):
+    """What the xfrm interface or VTI has received."""
     file.seek(0)
     for line in file:
         name, _, values = line.partition(":")
-        if name.strip() == "xfrm0":
+        if name.strip() in ("xfrm0", "vti1"):
             return {f"xfrm_{what}": int(value) for what, value in
                     zip(("bytes", "packets", "errors", "dropped"), values.split())}
     return {}
@@ -120,7 +121,7 @@ class Peer:
         self.before = self.counters()
 
     def counters(self):
-        counters = snmp(self.files[2]) | snmp(self.files[3]) | xfrm_interface(self.files[4])
+        counters = snmp(self.files[2]) | snmp(self.files[3]) | tunnel_device(self.files[4])
         for file in self.files[:2]:
             file.seek(0)
             counters |= {name: int(value) for name, value in (line.split() for line in file)}

@@ -512,19 +512,19 @@ static void offer(void)
 	ASSERT_EQ(output_errno(NULL), -EPERM, "nobody takes flows: verdicts have ended");
 	ASSERT_EQ(again_errno(lan), -EPERM, "nobody takes flows: verdicts have ended");
 	ASSERT_EQ(lookup_errno(NULL), -ESRCH, "nobody takes flows");
-	ASSERT_EQ(offer_errno(36, NULL), -ESRCH, "nobody takes flows");
+	ASSERT_EQ(offer_errno(32, NULL), -ESRCH, "nobody takes flows");
 	link = ns_attach_ops(NS_B, ops->maps.first);
 	ASSERT_OK_PTR(link, "operations elsewhere");
-	ASSERT_EQ(offer_errno(36, NULL), -ESRCH, "nobody takes flows here");
+	ASSERT_EQ(offer_errno(32, NULL), -ESRCH, "nobody takes flows here");
 	bpf_link__destroy(link);
 
 	ops->links.first = ns_attach_ops(NS_GATEWAY, ops->maps.first);
 	if (!ASSERT_OK_PTR(ops->links.first, "operations"))
 		return;
 	ASSERT_EQ(offer_errno(0, NULL), -EINVAL, "no key");
-	ASSERT_EQ(offer_errno(37, NULL), -EINVAL, "key too long");
-	ASSERT_EQ(offer_errno(36, NULL), 0, "longest key");
-	ASSERT_EQ(offer_errno(36, NULL), -EAGAIN, "offered a moment ago");
+	ASSERT_EQ(offer_errno(33, NULL), -EINVAL, "key too long");
+	ASSERT_EQ(offer_errno(32, NULL), 0, "longest key");
+	ASSERT_EQ(offer_errno(32, NULL), -EAGAIN, "offered a moment ago");
 	ASSERT_EQ(offer_errno(1, other_port), 0, "shortest key");
 	ASSERT_EQ(offer_errno(8, ipv6), -EPROTO, "IPv6");
 	ASSERT_EQ(offer_errno(8, fragment), -EPROTO, "fragment");

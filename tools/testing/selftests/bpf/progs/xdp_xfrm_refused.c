@@ -312,7 +312,7 @@ int key_too_long(struct xdp_md *ctx)
 {
 	__u64 key = 0;
 
-	return bpf_xdp_xfrm_offer(ctx, &key, 36);
+	return bpf_xdp_xfrm_offer(ctx, &key, 32);
 }
 
 SEC("xdp")
