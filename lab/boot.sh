@@ -56,12 +56,16 @@ flock -n 8 || name=$name.$$
 console=$log/$name.console
 
 # kvm_works: a kernel really got to its root file system within 10 s
-kvm_works() {
+kvm_works() (
 	local answer=$build/kvm
+	locked kvm
 	if [[ ! -f $answer ]]; then
-		timeout -k 1 10 qemu-system-x86_64 -accel kvm -cpu host -m 1G -nodefaults \
-			-display none -no-reboot -serial file:"$log/kvm.console" -kernel "$image" \
-			-append 'console=ttyS0 panic=-1 root=none' >"$log/kvm.log" 2>&1 </dev/null || true
+		# in a group: the shell tells there, too, if it was aborted
+		{
+			timeout -k 1 10 qemu-system-x86_64 -accel kvm -cpu host -m 1G -nodefaults \
+				-display none -no-reboot -serial file:"$log/kvm.console" -kernel "$image" \
+				-append 'console=ttyS0 panic=-1 root=none' || true
+		} >"$log/kvm.log" 2>&1 </dev/null
 		if grep -qs 'VFS: Unable to mount root' "$log/kvm.console"; then
 			echo yes
 		else
@@ -69,7 +73,7 @@ kvm_works() {
 		fi >"$answer"
 	fi
 	[[ $(<"$answer") == yes ]]
-}
+)
 
 # virtme-ng takes bin/virtme-ng-init of its package where that exists: put ours there
 virtme() {

@@ -253,7 +253,7 @@ struct xfrm_xdp_pols {
  * @kind: what to do
  * @ordinary: encrypts what came in clear and netfilter did not see
  * @ordinary_in: decrypts what netfilter did not see, and is neither GRO's nor an xfrm
- *	interface's
+ *	interface's or VTI's
  * @judged: netfilter saw the first packet
  * @came: XFRM_XDP_DECRYPT: how packets come through; else how they must have come,
  *	see xfrm_xdp_came(); only to be compared
@@ -456,7 +456,7 @@ DECLARE_STATIC_KEY_FALSE(xfrm_xdp_recording);
 void __xfrm_xdp_unchecked(struct sk_buff *skb);
 int __xfrm_xdp_restore(struct sk_buff *skb);
 void __xfrm_xdp_tunnel_in(struct sk_buff *skb);
-void __xfrm_xdp_gro_receive(struct sk_buff *skb);
+bool __xfrm_xdp_gro_receive(struct sk_buff *skb);
 void __xfrm_xdp_rcv(struct sk_buff *skb);
 void __xfrm_xdp_forward(struct sk_buff *skb);
 void __xfrm_xdp_clear(struct sk_buff *skb);
@@ -513,7 +513,7 @@ static inline void xfrm_xdp_unchecked(struct sk_buff *skb)
  * @skb: packet in __netif_receive_skb_core()
  *
  * Return: 1 if it is the packet of an xfrm interface or VTI now, 0 if its device is
- * what it was, -EPERM if a policy refused it at the VTI: then it is freed.
+ * what it was, -EPERM if VTI could not take it or refused it: then it is freed.
  */
 static inline int xfrm_xdp_restore(struct sk_buff *skb)
 {
@@ -535,11 +535,12 @@ static inline void xfrm_xdp_tunnel_in(struct sk_buff *skb)
 /**
  * xfrm_xdp_gro_receive() - the same as xfrm_xdp_rcv() where GRO decrypts
  * @skb: ESP packet that begins with its IP header, without a security path
+ *
+ * Return: false if GRO shall leave the packet alone: it is for VTI.
  */
-static inline void xfrm_xdp_gro_receive(struct sk_buff *skb)
+static inline bool xfrm_xdp_gro_receive(struct sk_buff *skb)
 {
-	if (xfrm_xdp_recorded(skb))
-		__xfrm_xdp_gro_receive(skb);
+	return !xfrm_xdp_recorded(skb) || __xfrm_xdp_gro_receive(skb);
 }
 
 /**
@@ -628,7 +629,7 @@ static inline void xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev)
 
 /**
  * xfrm_xdp_decapsulated() - the stack decrypted an ESP packet: learn its flow
- * @skb: inner packet, in xfrm_input(), with the dst of the outer one
+ * @skb: inner packet, in xfrm_input() or vti_rcv_cb(), with the dst of the outer one
  * @x: state
  * @vti: VTI whose policies have accepted the packet, and that scrubs it next; or NULL
  */
@@ -762,7 +763,11 @@ static inline int xfrm_xdp_restore(struct sk_buff *skb)
 
 static inline void xfrm_xdp_tunnel_in(struct sk_buff *skb) { }
 
-static inline void xfrm_xdp_gro_receive(struct sk_buff *skb) { }
+static inline bool xfrm_xdp_gro_receive(struct sk_buff *skb)
+{
+	return true;
+}
+
 static inline void xfrm_xdp_rcv(struct sk_buff *skb) { }
 static inline void xfrm_xdp_forward(struct sk_buff *skb) { }
 static inline struct xfrm_xdp_offer *

@@ -53,7 +53,7 @@ static bool xfrm_xdp_in_ok(const struct net_device *dev)
 	return !rcu_access_pointer(dev->rx_handler) && !netif_is_l3_slave(dev);
 }
 
-/* A VLAN device, or the xfrm interface that got what was decrypted. */
+/* A VLAN device, or the xfrm interface or VTI that got what was decrypted. */
 static bool xfrm_xdp_upper_ok(const struct net_device *upper,
 			      const struct xfrm_xdp_origin *origin)
 {
@@ -218,8 +218,8 @@ enum xfrm_xdp_stat xfrm_xdp_tc_check(const struct net *net,
 /**
  * xfrm_xdp_input_check() - may ESP packets to the gateway be decrypted by XDP?
  * @net: netns
- * @origin: the first packet: devices that it came in on, and the xfrm interface
- *	that got what was inside
+ * @origin: the first packet: devices that it came in on, and the xfrm interface or
+ *	VTI that got what was inside
  *
  * Under RCU.
  *

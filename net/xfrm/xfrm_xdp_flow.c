@@ -10,6 +10,7 @@
 
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
+#include <net/ip_tunnels.h>
 
 #include "xfrm_xdp_internal.h"
 
@@ -174,12 +175,29 @@ static void xfrm_xdp_rewrite_init(struct xfrm_xdp_flow *flow,
 	rewrite->df = x->props.flags & XFRM_STATE_NOPMTUDISC ? 0 : htons(IP_DF);
 }
 
-/* Is @x a state that XDP can decrypt with, and the only one of its SPI? With a
- * mark there may be two, and VTI finds its own.
- */
-static bool xfrm_xdp_state_in_ok(const struct xfrm_state *x, bool vti)
+/* Would VTI find the state again? There may be another one with the same SPI. */
+static bool xfrm_xdp_vti_finds(const struct net_device *vti,
+			       const struct xfrm_state *x)
 {
-	return xfrm_xdp_state_ok(x) && (!x->mark.m || vti);
+	const struct ip_tunnel *tunnel = netdev_priv(vti);
+	struct xfrm_state *found;
+
+	found = xfrm_state_lookup(xs_net((struct xfrm_state *)x),
+				  be32_to_cpu(tunnel->parms.i_key), &x->id.daddr,
+				  x->id.spi, x->id.proto, x->props.family);
+	if (found)
+		xfrm_state_put(found);
+	return found == x;
+}
+
+/* Is @x a state that XDP can decrypt with, and the only one of its SPI? With a
+ * mark there may be two.
+ */
+static bool xfrm_xdp_state_in_ok(const struct xfrm_state *x,
+				 const struct net_device *vti)
+{
+	return xfrm_xdp_state_ok(x) &&
+	       (vti ? xfrm_xdp_vti_finds(vti, x) : !x->mark.m);
 }
 
 static void xfrm_xdp_flow_init(struct xfrm_xdp_flow *flow,
@@ -431,15 +449,12 @@ xfrm_xdp_flow_create_in(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	if (origin->vti && xfrm_xdp_gro_can(in))
 		return NULL;
 
-	*why = XFRM_XDP_NOSTATE;
-	if (!xfrm_xdp_state_in_ok(origin->sa, origin->vti))
-		return NULL;
-
-	*why = XFRM_XDP_NOMEMORY;
 	flow = kmem_cache_zalloc(xfrm_xdp_flow_cache,
 				 GFP_ATOMIC | __GFP_NOWARN);
-	if (!flow)
+	if (!flow) {
+		*why = XFRM_XDP_NOMEMORY;
 		return NULL;
+	}
 
 	xfrm_xdp_flow_init(flow, xnet, dst, origin);
 	flow->kind = XFRM_XDP_DECRYPT;
@@ -450,16 +465,18 @@ xfrm_xdp_flow_create_in(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	flow->gro = origin->gro;
 	flow->gro_can = xfrm_xdp_gro_can(in);
 
-	*why = XFRM_XDP_NOSTATE;
-	if (!xfrm_xdp_flow_type(flow, origin->sa) ||
-	    (flow->cipher.async && !flow->cipher.simd))
-		goto free;
-
-	*why = XFRM_XDP_NODEVICE;
 	if (!xfrm_xdp_flow_tunnel(flow, origin))
 		goto free;
 	if (origin->vti)
 		flow->vti = flow->tunnel;
+
+	*why = XFRM_XDP_NOSTATE;
+	if (!xfrm_xdp_state_in_ok(origin->sa, flow->vti) ||
+	    !xfrm_xdp_flow_type(flow, origin->sa) ||
+	    (flow->cipher.async && !flow->cipher.simd))
+		goto free;
+
+	*why = XFRM_XDP_NODEVICE;
 	flow->ordinary_in = !flow->tunnel && !flow->judged && !flow->gro &&
 			    !flow->gro_can;
 	if (xfrm_xdp_flow_link(flow, origin))

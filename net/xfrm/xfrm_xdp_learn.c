@@ -88,9 +88,7 @@ static enum xfrm_xdp_stat xfrm_xdp_learn(struct xfrm_xdp_offer *offer)
 	return xfrm_xdp_hand_over(ops, offer, flow);
 }
 
-/* Does VTI get what is inside, and keep it in the netns? The key of the device is the
- * mark that it asks policies with.
- */
+/* Does VTI get what is inside from this netns, and keep it there? */
 static bool xfrm_xdp_vti_ok(const struct net *net, const struct net_device *vti)
 {
 	const struct ip_tunnel *tunnel = netdev_priv(vti);

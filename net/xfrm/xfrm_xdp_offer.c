@@ -195,11 +195,10 @@ void __xfrm_xdp_rcv(struct sk_buff *skb)
 void __xfrm_xdp_tunnel_in(struct sk_buff *skb)
 {
 	struct xfrm_policy *pols[XFRM_POLICY_TYPE_MAX];
-	const struct dst_entry *dst = skb_dst(skb);
 	int num = -EINVAL;
 
 	/* with this flag none is asked for the inner packet either */
-	if (dst && !(dst->flags & DST_NOPOLICY))
+	if (!(IPCB(skb)->flags & IPSKB_NOPOLICY))
 		num = xfrm_passed_policies(skb, XFRM_POLICY_IN, AF_INET, pols);
 	if (!num)
 		return;
@@ -210,24 +209,28 @@ void __xfrm_xdp_tunnel_in(struct sk_buff *skb)
 }
 EXPORT_SYMBOL_GPL(__xfrm_xdp_tunnel_in);
 
-/* ESP inside ESP gets its security path here: GRO is before all others. */
-void __xfrm_xdp_gro_receive(struct sk_buff *skb)
+/* ESP inside ESP gets its security path here: GRO is before all others but VTI, which
+ * has to be asked first.
+ */
+bool __xfrm_xdp_gro_receive(struct sk_buff *skb)
 {
-	/* VTI gets its packets behind GRO, and none where GRO decrypts. */
-	if (!xfrm_xdp_record_of_vti(skb))
-		__xfrm_xdp_restore(skb);
-	if (secpath_exists(skb) || xfrm_xdp_record_of_vti(skb)) {
+	if (xfrm_xdp_record_of_vti(skb))
+		return false;
+
+	__xfrm_xdp_restore(skb);
+	if (secpath_exists(skb)) {
 		skb_metadata_clear(skb);
-		return;
+		return true;
 	}
 
 	/* GRO takes what ip_rcv_core() would not. */
 	if (skb->pkt_type != PACKET_HOST || skb_network_offset(skb))
-		return;
+		return true;
 
 	__xfrm_xdp_rcv(skb);
 	if (skb_ext_exist(skb, SKB_EXT_XFRM_XDP))
 		set_bit(XFRM_XDP_OFFER_GRO, &xfrm_xdp_offer(skb)->flags);
+	return true;
 }
 EXPORT_SYMBOL_GPL(__xfrm_xdp_gro_receive);
 

@@ -515,20 +515,24 @@ static noinline int xfrm_xdp_output_other(struct xdp_buff *xdp,
 }
 
 /* What came in clear does not take the flow of what was decrypted, nor the other
- * way round, nor does what came through another state.
+ * way round, nor does what came through another state, or VTI.
  */
 static int xfrm_xdp_output_through(struct xdp_buff *xdp,
 				   struct xfrm_xdp_flow *flow)
 {
 	const struct xfrm_xdp_through *through = xfrm_xdp_through(xdp);
 
+	if (unlikely((through ? through->came : 0) != flow->came ||
+		     (flow->vti && through->vti != flow->in_ifindex)))
+		return xfrm_xdp_pass(flow, xdp,
+				     flow->kind == XFRM_XDP_DECRYPT ?
+				     XFRM_XDP_PASSKIND : XFRM_XDP_PASSTHROUGH);
+	if (likely(flow->kind == XFRM_XDP_PLAIN))
+		return xfrm_xdp_output_plain(xdp, flow);
 	if (unlikely(flow->kind == XFRM_XDP_DECRYPT))
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSKIND);
-	if (unlikely((through ? through->came : 0) != flow->came))
-		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSTHROUGH);
 
-	return flow->kind == XFRM_XDP_PLAIN ? xfrm_xdp_output_plain(xdp, flow) :
-					      xfrm_xdp_output_other(xdp, flow);
+	return xfrm_xdp_output_other(xdp, flow);
 }
 
 /**

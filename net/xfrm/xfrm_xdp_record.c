@@ -230,6 +230,7 @@ static bool xfrm_xdp_vti_take(struct sk_buff *skb, struct net_device *vti)
 		return true;
 	}
 
+	/* dropped, even if a policy comes meanwhile that would accept it */
 	do
 		xfrm_rcv_cb(skb, AF_INET, IPPROTO_ESP, -1);
 	while (more-- > 0 && xfrm_rcv_cb(skb, AF_INET, IPPROTO_ESP, 0));

@@ -357,15 +357,15 @@ static void test_rec_vti(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(gw->xnet, XFRM_XDP_NORECORD),
 			3);
 
-	/* where GRO decrypts it is not restored, and no offer */
+	/* GRO does not decrypt it */
 	skb = test_skb(rec, &rec->md, gw->wan);
 	KUNIT_EXPECT_TRUE(test, xfrm_xdp_record_of_vti(skb));
 	local_bh_disable();
 	rcu_read_lock();
-	xfrm_xdp_gro_receive(skb);
+	KUNIT_EXPECT_FALSE(test, xfrm_xdp_gro_receive(skb));
 	rcu_read_unlock();
 	local_bh_enable();
-	KUNIT_EXPECT_EQ(test, skb_metadata_len(skb), 0);
+	KUNIT_EXPECT_EQ(test, skb_metadata_len(skb), sizeof(rec->md));
 	KUNIT_EXPECT_FALSE(test, secpath_exists(skb));
 	KUNIT_EXPECT_FALSE(test, skb_ext_exist(skb, SKB_EXT_XFRM_XDP));
 	kfree_skb(skb);
