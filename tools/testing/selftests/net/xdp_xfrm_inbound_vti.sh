@@ -13,7 +13,7 @@ cd "$(dirname "$0")"
 . ./xdp_xfrm_tap_lib.sh
 . ./xdp_xfrm_inbound_lib.sh
 
-cases=(inner policy padding flipped clear replayed)
+cases=(inner policy flipped clear replayed)
 
 cleanup()
 {
@@ -28,6 +28,8 @@ each_case()
 	local name
 	for name in "${cases[@]}"; do
 		new_state
+		# what VTI refuses is not learned from
+		ask send 1 sport=999
 		ask case "$name"
 		"$1" "$name"
 	done
@@ -160,10 +162,14 @@ decrypts 'tc gone'
 
 # a hub: what VTI got goes into another tunnel
 g1 ip route add 10.3.0.0/24 via "$IP_G2_WAN"
-tunnel_policies "$NET_B" 10.3.0.0/24 "$IP_G1_WAN" "$IP_G2_WAN" | grep 'dir out' |
-	ip -n "$NS_G1" -batch -
+{
+	tunnel_policies "$NET_B" 10.3.0.0/24 "$IP_G1_WAN" "$IP_G2_WAN" | grep 'dir out'
+	tunnel_policies 10.3.0.0/24 "$NET_B" "$IP_G1_WAN" "$IP_G2_WAN" | grep 'dir in' |
+		sed 's/ tmpl/ mark 9&/'
+} | ip -n "$NS_G1" -batch -
+new_state
 ask send 10 sport=1902 dst=10.3.0.2
-expect 'hub: decrypted and encrypted again' 'XfrmXdpInput>8' XfrmXdpOutput=9 XfrmXdpForward=0 \
+expect 'hub: decrypted and encrypted again' XfrmXdpInput=9 XfrmXdpOutput=8 XfrmXdpForward=0 \
 	xfrm_packets=10 xfrm_bytes=1000
 
 # IPv6 inside goes up the stack, through the device
@@ -210,7 +216,7 @@ device
 # GRO finds no state with a mark, and does not decrypt what VTI gets
 if modprobe -q esp4_offload; then
 	new_state 32 mark 9
-	by_stack 'GRO could decrypt: by the stack' XfrmXdpNoDevice=1
+	by_stack 'GRO could decrypt: by the stack' XfrmXdpNoPacket=1
 else
 	skip 'GRO could decrypt' 'no esp4_offload'
 fi
