@@ -279,8 +279,8 @@ struct xfrm_xdp_pols {
  * @vti: VTI that got, or gets, what was decrypted; or NULL. The same
  * @gro: XFRM_XDP_DECRYPT: in the stack GRO would decrypt it
  * @gro_can: the same: GRO of the device would do so, if its driver used it
- * @in_ifindex: index of the device that the stack receives on: @iif, or a VLAN
- *	device above it
+ * @in_ifindex: index of the device that the stack receives on: @iif, a VLAN
+ *	device above it, or the device that got what was decrypted
  * @asked: chains and sets of nf_tables that judged it, by xfrm_xdp_rules_bit()
  * @upper: packets pass devices that count them, see xfrm_xdp_upper.c
  * @bucket: the netns' list that it is in, by the device of the route

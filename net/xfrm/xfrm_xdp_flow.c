@@ -445,8 +445,8 @@ xfrm_xdp_flow_create_in(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	if (!in || origin->tuple.vlan_tci)
 		return NULL;
 
-	/* GRO would decrypt without asking VTI. */
-	if (origin->vti && xfrm_xdp_gro_can(in))
+	/* GRO would decrypt without asking VTI, and behind it what is inside. */
+	if (origin->vti && xfrm_xdp_gro_loaded())
 		return NULL;
 
 	flow = kmem_cache_zalloc(xfrm_xdp_flow_cache,

@@ -40,7 +40,8 @@ static bool xfrm_xdp_moved(const struct xfrm_xdp_flow *flow,
 			   const struct net_device *in)
 {
 	return xfrm_xdp_gro_can(in) != flow->gro_can ||
-	       (flow->tunnel && rcu_access_pointer(flow->tunnel->xdp_prog));
+	       (flow->tunnel && rcu_access_pointer(flow->tunnel->xdp_prog)) ||
+	       (flow->vti && xfrm_xdp_gro_loaded());
 }
 
 /* May this packet take the flow? Touches nothing. @ordinary: the flow is. */

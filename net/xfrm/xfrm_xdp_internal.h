@@ -125,6 +125,16 @@ static inline bool xfrm_xdp_can_send(const struct net_device *dev,
 	       rcu_access_pointer(in->xdp_prog);
 }
 
+/* Is there a module that lets GRO decrypt ESP? */
+static inline bool xfrm_xdp_gro_loaded(void)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	if (rcu_access_pointer(inet6_offloads[IPPROTO_ESP]))
+		return true;
+#endif
+	return rcu_access_pointer(inet_offloads[IPPROTO_ESP]);
+}
+
 /* Would GRO decrypt ESP packets of @dev, if its driver used GRO? */
 static inline bool xfrm_xdp_gro_can(const struct net_device *dev)
 {
@@ -373,6 +383,15 @@ int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow);
 int xfrm_xdp_input(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow);
 int xfrm_xdp_pass(const struct xfrm_xdp_flow *flow, const struct xdp_buff *xdp,
 		  enum xfrm_xdp_stat why);
+
+/* How much of the packet there was, if a driver may have filled it up. GRO merges
+ * none that was.
+ */
+static inline u32 xfrm_xdp_short_len(const struct xfrm_xdp_md *md,
+			      const struct sk_buff *skb)
+{
+	return skb_is_gso(skb) || md->short_len > skb->len ? 0 : md->short_len;
+}
 
 u64 xfrm_xdp_md_mac(const struct xfrm_xdp_net *xnet,
 		    const struct xfrm_xdp_md *md,

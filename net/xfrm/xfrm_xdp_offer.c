@@ -146,17 +146,20 @@ xfrm_xdp_offer_vti(struct xfrm_xdp_net *xnet, struct sk_buff *skb,
 		   const struct net_device *vti)
 {
 	const struct ip_tunnel *tunnel = netdev_priv(vti);
+	u16 sel = xfrm_input_state(skb)->sel.family;
 	struct xfrm_xdp_offer *offer;
 	u32 mark = skb->mark;
-	int num;
+	int num = -EINVAL;
 
 	offer = xfrm_xdp_offer_new(xnet, skb, md, tuple, xfrm_input_state(skb));
 	if (!offer)
 		return NULL;
 
 	skb->mark = be32_to_cpu(tunnel->parms.i_key);
-	num = xfrm_passed_policies(skb, XFRM_POLICY_IN, AF_INET,
-				   offer->origin.in.pols);
+	/* vti_rcv_cb() asks for a packet of this family */
+	if (sel == AF_INET || sel == AF_UNSPEC)
+		num = xfrm_passed_policies(skb, XFRM_POLICY_IN, AF_INET,
+					   offer->origin.in.pols);
 	skb->mark = mark;
 	if (num < 0) {
 		xfrm_xdp_refuse(offer, XFRM_XDP_NOPACKET);

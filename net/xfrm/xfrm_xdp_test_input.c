@@ -732,6 +732,15 @@ static void test_in_through(struct kunit *test)
 	gw->flow->ordinary = false;
 	gw->flow->came = xfrm_xdp_came(in->x, true);
 	xfrm_xdp_test_expect_pass(gw, -EACCES, XFRM_XDP_PASSTHROUGH);
+	/* nor, of what VTI got, that of another one */
+	local_bh_disable();
+	this_cpu_write(xfrm_xdp_decrypted.came, gw->flow->came);
+	this_cpu_write(xfrm_xdp_decrypted.vti, gw->lan->ifindex);
+	local_bh_enable();
+	gw->flow->vti = gw->wan;
+	gw->flow->in_ifindex = gw->wan->ifindex;
+	xfrm_xdp_test_expect_pass(gw, -EACCES, XFRM_XDP_PASSTHROUGH);
+	gw->flow->vti = NULL;
 	gw->flow->ordinary = true;
 	gw->flow->came = 0;
 	gw->xdp.data_meta = gw->xdp.data;
