@@ -388,7 +388,7 @@ int xfrm_xdp_pass(const struct xfrm_xdp_flow *flow, const struct xdp_buff *xdp,
  * none that was.
  */
 static inline u32 xfrm_xdp_short_len(const struct xfrm_xdp_md *md,
-			      const struct sk_buff *skb)
+				     const struct sk_buff *skb)
 {
 	return skb_is_gso(skb) || md->short_len > skb->len ? 0 : md->short_len;
 }
