@@ -14,6 +14,7 @@ cd "$(dirname "$0")"
 . ./xdp_xfrm_inbound_lib.sh
 
 cases=(inner policy flipped clear replayed)
+template=(tmpl src "$IP_G2_WAN" dst "$IP_G1_WAN" proto esp mode tunnel)
 
 cleanup()
 {
@@ -52,6 +53,13 @@ policies()
 		tunnel_policies "$NET_A" "$NET_B" "$IP_G1_WAN" "$IP_G2_WAN" | grep "dir $dir" |
 			sed 's/ tmpl/ mark 9&/'
 	done | ip -n "$NS_G1" -batch -
+}
+
+# new_twin: the same state once more, without the mark
+new_twin()
+{
+	g1 ip xfrm state add src "$IP_G2_WAN" dst "$IP_G1_WAN" proto esp spi "$spi" reqid "$REQID" \
+		mode tunnel replay-window 32 aead 'rfc4106(gcm(aes))' "$key" 128
 }
 
 # used DIR: when a policy was used last
@@ -125,23 +133,26 @@ expect 'no policy at the device: not one packet' XfrmXdpForward=0 arrived=0 Xfrm
 	xfrm_packets=0 xfrm_errors=5 xfrm_dropped=5
 policies in
 decrypts 'the policy is back' xfrm_packets=5
-g1 ip xfrm policy update src "$NET_B" dst "$NET_A" dir in mark 9 \
-	tmpl src "$IP_G2_WAN" dst "$IP_G1_WAN" proto esp reqid 99 mode tunnel
-ask send 5 sport=$port
-expect 'a policy that asks for another state' XfrmXdpForward=0 arrived=0 XfrmInTmplMismatch=5 \
-	xfrm_packets=0 xfrm_errors=5
+# what is for the gateway itself is refused there, of a flow that decrypts the rest
+g1 ip xfrm policy update src "$NET_B" dst "$NET_A" dir in mark 9 priority 10 \
+	"${template[@]}" reqid "$REQID"
+g1 ip xfrm policy add src "$NET_B" dst "$IP_G1_LAN/32" dir in mark 9 priority 1 \
+	"${template[@]}" reqid 99
+decrypts 'policies added' xfrm_packets=5
+ask send 5 dst="$IP_G1_LAN"
+expect 'a policy that asks for another state: decrypted in XDP, refused' XfrmXdpInput=5 \
+	XfrmInTmplMismatch=5 xfrm_packets=0 xfrm_errors=5 xfrm_dropped=5 IpInReceives=5
 ask send 40 dst="$IP_G1_LAN" tcp=1 wait=0.3
-expect 'the same, for packets that GRO has merged' arrived=0 XfrmInTmplMismatch=40 \
-	xfrm_packets=0 xfrm_errors=40 xfrm_dropped=40
+expect 'the same, for packets that GRO has merged' XfrmXdpInput=40 XfrmInTmplMismatch=40 \
+	xfrm_packets=0 xfrm_errors=40 xfrm_dropped=40 IpInReceives=40
 ip netns exec "$NS_G1" sh -c 'echo 0 >/sys/class/net/wan0/gro_flush_timeout'
-g1 ip xfrm policy delete src "$NET_B" dst "$NET_A" dir in mark 9
-policies in
-decrypts 'as before' xfrm_packets=5
+g1 ip xfrm policy delete src "$NET_B" dst "$IP_G1_LAN/32" dir in mark 9
+decrypts 'policy deleted' xfrm_packets=5
 g1 ip xfrm policy add src "$IP_G2_WAN" dst "$IP_G1_WAN" proto esp dir in
 by_stack 'a policy for the outer packet: by the stack' XfrmXdpNoPacket=1
 g1 ip xfrm policy delete src "$IP_G2_WAN" dst "$IP_G1_WAN" proto esp dir in
 g1 sysctl -qw net.ipv4.conf.wan0.disable_policy=1
-by_stack 'no policy is asked at all: by the stack'
+by_stack 'no policy is asked at all: by the stack' XfrmXdpNoPacket=1
 g1 sysctl -qw net.ipv4.conf.wan0.disable_policy=0
 new_state
 decrypts 'policies are asked again' xfrm_packets=5
@@ -213,10 +224,26 @@ ask send 5 sport=$port
 expect 'the device is deleted: it goes, not one packet' XfrmXdpForward=0 arrived=0
 device
 
+# states of one SPI, of which VTI takes the one that it finds first
+new_state 32 mark 9
+decrypts 'a state with a mark'
+new_twin
+ask send 5 sport=$port
+expect 'another state of the same SPI, without: learned again' XfrmXdpPassAuth=1 arrived=5 good=5
+
 # GRO finds no state with a mark, and does not decrypt what VTI gets
+new_state 32 mark 9
+decrypts 'one state'
 if modprobe -q esp4_offload; then
+	ask send 5 sport=$port
+	expect 'GRO could decrypt: by the stack' XfrmXdpPassDevice=1 XfrmXdpInput=0 arrived=5 \
+		good=5 xfrm_packets=5
 	new_state 32 mark 9
-	by_stack 'GRO could decrypt: by the stack' XfrmXdpNoPacket=1
+	by_stack 'GRO has seen it: by the stack' XfrmXdpNoPacket=1
+	g1 ethtool -K wan0 gro off
+	new_state 32 mark 9
+	by_stack 'GRO has not, but could behind the device' XfrmXdpNoDevice=1
+	g1 ethtool -K wan0 gro on
 else
 	skip 'GRO could decrypt' 'no esp4_offload'
 fi
