@@ -186,7 +186,7 @@ class Peer:
         """A frame that is as it should be."""
         return self.frame(self.outer(self.sender.esp(inner, **esp)))
 
-    def run(self, frames, alone=1, wait="0"):
+    def run(self, frames, alone=2, wait="0"):
         """Send, the first ones alone; what came of it."""
         self.bad, self.sent = [], {}
         self.settle()

@@ -103,7 +103,7 @@ send 3 sport=1022
 refused 'passed by tc on the way in' 'XfrmXdpNoTc>0' good=3 delivered=3
 g1 tc qdisc del dev lan0 clsact
 g1 tc qdisc add dev wan0 root tbf rate 1gbit burst 1mb limit 10mb
-send 3 sport=1023
+send 3 sport=1023 arrive=3
 refused 'a queue that shapes' 'XfrmXdpNoTc>0' good=3 delivered=3
 g1 tc qdisc del dev wan0 root
 rules 'table netdev t { chain c { type filter hook ingress device lan0 priority 0; accept; }; }'
