@@ -24,6 +24,9 @@ LEARNING = 50
 # charon does not touch it is not: the kernel takes a new state before the peer has it.
 SEAMLESS = ('configuration loaded again', 'CHILD_SA rekeyed', 'IKE_SA rekeyed',
             'CHILD_SA rekeyed by peer')
+# The peer still sends to the address, and nobody counts what waits for its neighbour. How many
+# these are depends on how soon charon is done.
+GONE = 'MOBIKE, address gone'
 # no state or policy takes part
 KEPT = ('configuration loaded again', 'IKE_SA rekeyed')
 G2 = '192.0.2.2'
@@ -102,8 +105,10 @@ def judge(fixed, name, stack, xdp):
         expect(good, f'{name}{fixed and ", fixed policies"}: {reason}')
 
     kept, passed = name in KEPT, xdp['stack']
-    xdp['unaccounted'] = max(0, both(xdp['lost']) - both(xdp['refused']))
-    check(not xdp['unaccounted'], f'nobody counted {xdp["unaccounted"]} packets that were lost')
+    for run in stack, xdp:
+        run['unaccounted'] = max(0, both(run['lost']) - both(run['refused']))
+    check(xdp['unaccounted'] <= (2 * stack['unaccounted'] if name == GONE else 0),
+          f'nobody counted {xdp["unaccounted"]} packets that were lost')
     check(both(xdp['lost_after']) <= both(stack['lost_after']), 'packets were lost after it')
     check(both(xdp['repeated']) <= both(stack['repeated']), 'packets were repeated')
     for way, value in xdp['share'].items():
