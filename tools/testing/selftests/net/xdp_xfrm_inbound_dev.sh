@@ -16,6 +16,8 @@ cd "$(dirname "$0")"
 programs=/sys/fs/bpf/xdp_xfrm_meta
 if_id=(if_id 7)
 cases=(inner policy padding clear replayed)
+# what counts as delivered of three packets then: not the outer ones
+builtin=$(esp4_offload_builtin && echo 3 || true)
 
 cleanup()
 {
@@ -67,7 +69,10 @@ interface
 	state_line "$IP_G1_WAN" "$IP_G2_WAN" "$SPI_OUT" "$(fixed_key 128 a1)" | sed 's/$/ if_id 7/'
 } | ip -n "$NS_G1" -batch -
 
+# with it built in GRO decrypts, but without a program veth would not poll these frames
+[[ -z $builtin ]] || g1 ip link set dev wan0 xdpdrv pinned "${programs}_pass"
 each_case interface note_stack
+g1 ip link set dev wan0 xdpdrv off
 check 'xfrm interface, fast path off: something arrived of every list' true
 fast_path_up wan0
 new_state 32 if_id 7
@@ -80,7 +85,7 @@ expect 'clear text with the tuple of a decrypted flow never matches' XfrmXdpForw
 	XfrmXdpInput=0 arrived=0 xfrm_packets=0
 ask send 3 dst="$IP_G1_LAN"
 expect 'for the gateway itself: from the interface' XfrmXdpInput=3 XfrmXdpForward=0 \
-	IpInDelivers=6 XfrmInTmplMismatch=0 XfrmInNoPols=0 xfrm_packets=3
+	"IpInDelivers=${builtin:-6}" XfrmInTmplMismatch=0 XfrmInNoPols=0 xfrm_packets=3
 each_case interface same_as_stack
 
 new_state 32 if_id 7
@@ -172,7 +177,7 @@ g1 ethtool -K wan0 gro off
 decrypts 'no GRO any more: outer packets counted' XfrmXdpPassAuth=1 IpInReceives=10
 g1 ethtool -K wan0 gro on
 decrypts 'GRO again' XfrmXdpPassAuth=1 IpInReceives=5
-if grep -qs '/esp4_offload\.ko$' "/lib/modules/$(uname -r)/modules.builtin"; then
+if [[ -n $builtin ]]; then
 	skip 'esp4_offload comes and goes' 'it is built in'
 	finish
 fi

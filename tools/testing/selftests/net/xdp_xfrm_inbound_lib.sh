@@ -5,6 +5,7 @@
 #   inbound_up               the topology and a peer of G1; nothing that a timer decides
 #   new_state [WINDOW [ARGS]]
 #                            one more state on G1, the only one; its peer starts at 1
+#   esp4_offload_builtin     GRO decrypts ESP, always
 #   note_stack NAME          keep what came of the packets so far, by the stack alone
 #   same_as_stack NAME       a result: the same came of them with the fast path
 
@@ -27,6 +28,11 @@ inbound_up()
 	ip -n "$NS_G1" neigh replace "$IP_A" lladdr "$MAC_A" dev lan0 nud permanent
 	ip -n "$NS_G1" neigh replace "$IP_G2_WAN" lladdr "$MAC_G2_WAN" dev wan0 nud permanent
 	peer_up
+}
+
+esp4_offload_builtin()
+{
+	grep -qs '/esp4_offload\.ko$' "/lib/modules/$(uname -r)/modules.builtin"
 }
 
 new_state()
