@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # Every patch of the series builds, the drivers it edits too, and brings no warning of its
-# own under W=1 and sparse. Long: by hand, after make series. series-check.sh N: from patch N on.
+# own under W=1 and sparse. Long: by hand, after make series. series-check.sh N: goes on at patch N.
 . "$(dirname "$0")/common.sh"
 
 repo=$build/series.git
@@ -48,16 +48,18 @@ warnings() {
 # Without debug info there is no BTF: what depends on it is compiled as it is edited, and
 # linked in the test kernel only.
 [[ -d $tree ]] || cp -al "$pristine" "$tree"
-rm -rf "$checks"
 mkdir -p "$checks"
-# what an interrupted run has compiled has said its warnings already; ccache repeats them
-((${1-1} > 1)) || rm -rf "$tree/bench"
+if ((${1-1} == 1)) || [[ ! -f $checks/known ]]; then
+	# what is compiled already has said its warnings; ccache repeats them
+	rm -rf "$checks" "$tree/bench"
+	mkdir -p "$checks"
+	put start
+	mapfile -t files < <(git -C "$repo" diff --name-only start base)
+	mapfile -t edited < <(objects "${files[@]}")
+	printf 'the unpatched kernel, for its own warnings\n'
+	warnings known "${edited[@]}"
+fi
 commits=$(git -C "$repo" rev-list --reverse start..base)
-put start
-mapfile -t files < <(git -C "$repo" diff --name-only start base)
-mapfile -t edited < <(objects "${files[@]}")
-printf 'the unpatched kernel, for its own warnings\n'
-warnings known "${edited[@]}"
 number=0
 for commit in $commits; do
 	number=$((number + 1))

@@ -13,6 +13,7 @@ Reads one command a line from standard input:
                          clear=1: without ESP; tfc: bytes of TFC padding; by=stack: by
                          G2's stack, from a socket of B; v6=1: IPv6 inside; tcp=1: segments
                          of one TCP stream; wait: seconds, before it is looked what came
+  hub 0|1                packets of the lists are for another tunnel of G1, to G2
   case NAME              one of the lists below (their docstrings say what it is)
   cases                  their names
   note NAME              keep what came of the packets since the last note
@@ -24,6 +25,7 @@ differences of G1's counters, those of its xfrm interface or VTI as xfrm_packets
 on, and
   arrived                frames that A received from B
   good                   of these, one hop older than sent, with right MACs and checksums
+  encrypted              ESP of G1 that G2 received, of a hub
   bad                    number of complaints
 """
 
@@ -37,8 +39,8 @@ import subprocess
 import sys
 import time
 
-from xdp_xfrm_esp import (ETH_LEN, ICV_LEN, IP_DF, IP_LEN, IPPROTO_ESP, IPPROTO_IPIP, AesGcm, checksum,
-                          forwarded)
+from xdp_xfrm_esp import (ETH_LEN, ICV_LEN, IP_DF, IP_LEN, IPPROTO_ESP, IPPROTO_IPIP, AesGcm, State,
+                          checksum, forwarded, open_frame)
 from xdp_xfrm_frame import ipip, ipv4, gre
 from xdp_xfrm_tap import IPPROTO_MARKER, Tap, in_ns
 
@@ -114,7 +116,7 @@ class Peer:
         self.sink = in_ns(env["NS_A"], lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         self.sink.bind((env["IP_A"], PORT))
         self.sink.setblocking(False)
-        self.sender = None
+        self.sender, self.to, self.hub = None, self.ip_a, None
         self.markers = self.ident = 0
         self.sent, self.bad = {}, []
         self.came, self.notes = [], {}
@@ -153,7 +155,7 @@ class Peer:
 
     def udp(self, size=100, sport=1000, tos=0, df=1, ttl=64, src=None, dst=None):
         self.ident = self.ident % 65535 + 1
-        src, dst = src or self.ip_b, dst or self.ip_a
+        src, dst = src or self.ip_b, dst or self.to
         data = (b"%08d" % self.ident * (size // 8 + 1))[:size - IP_LEN - 8]
         head = struct.pack("!HHH", sport, PORT, 8 + len(data))
         summed = checksum(src + dst + struct.pack("!BBH", 0, 17, 8 + len(data)) + head + b"\0\0" + data) or 0xffff
@@ -200,7 +202,7 @@ class Peer:
 
     def forget(self):
         """What waits to be read holds memory of a device, and states."""
-        for tap in self.wan, self.near, self.gateway:
+        for tap in self.near, self.gateway:
             tap.take()
         try:
             while True:
@@ -208,10 +210,24 @@ class Peer:
         except BlockingIOError:
             pass
 
+    def encrypted(self, frames):
+        """Of a hub: what came is all of it but for IV, id and sequence number."""
+        frames = [frame for frame in frames if frame[12:14] == b"\x08\0" and frame[6:12] == self.mac_g1
+                  and frame[ETH_LEN + 9] == IPPROTO_ESP]
+        if not self.hub:
+            return 0
+        for frame in frames:
+            _, constant, bad = open_frame(frame, {self.hub.spi: self.hub}, (self.mac_g2, self.mac_g1),
+                                          (self.ip_g1, self.ip_g2))
+            self.came.append(f"{frame[:ETH_LEN].hex()} {(constant or b'').hex()}")
+            self.bad += bad
+        self.bad += self.hub.complaints()
+        return len(frames)
+
     def end(self):
         self.settle()
         self.forget()
-        facts = {"arrived": 0, "good": 0}
+        facts = {"arrived": 0, "good": 0, "encrypted": self.encrypted(self.wan.take())}
         for frame in self.host.take():
             if frame[12:14] == b"\x86\xdd" and frame[ETH_LEN + 6] == 17:
                 facts["arrived"] += 1
@@ -270,11 +286,17 @@ class Peer:
         time.sleep(0.1)
         return self.end()
 
-    def state(self):
-        """What G1 remembers of the state, without times, SPI and key."""
+    def states(self):
+        """What G1 remembers of the states, without times, SPI and key."""
+        ends = os.environ["IP_G2_WAN"], os.environ["IP_G1_WAN"]
+        lines = self.state(*ends, self.sender.spi)
+        return lines + self.state(*reversed(ends), self.hub.spi) if self.hub else lines
+
+    @staticmethod
+    def state(src, dst, spi):
         text = subprocess.run(["ip", "-n", os.environ["NS_G1"], "-s", "xfrm", "state", "get",
-                               "src", os.environ["IP_G2_WAN"], "dst", os.environ["IP_G1_WAN"], "proto", "esp",
-                               "spi", hex(self.sender.spi)], check=True, stdout=subprocess.PIPE, text=True).stdout
+                               "src", src, "dst", dst, "proto", "esp", "spi", hex(spi)],
+                              check=True, stdout=subprocess.PIPE, text=True).stdout
         return [line for line in text.splitlines()
                 if re.search("bytes|replay|seq|bitmap|^ *[0-9a-f]{8}|failed", line) and "limit" not in line
                 and "spi" not in line]
@@ -445,15 +467,22 @@ class Peer:
             self.sender = Sender(int(args[0], 16), bytes.fromhex(args[1].removeprefix("0x")), **named)
             self.ident = 0
             self.came = []
+            self.hub = None
+            if self.to != self.ip_a:
+                self.hub = State(int(os.environ["SPI_OUT"], 0), bytes.fromhex(os.environ["KEY_OUT"].removeprefix("0x")))
             self.before = self.counters()
+            return {}
+        if name == "hub":
+            # begins with each new state
+            self.to = socket.inet_aton("10.3.0.2") if int(args[0]) else self.ip_a
             return {}
         if name == "case":
             return self.run(getattr(self, f"case_{args[0]}")(), alone=6)
         if name == "note":
-            self.notes[args[0]] = self.came + self.state()
+            self.notes[args[0]] = self.came + self.states()
             return {"lines": len(self.notes[args[0]])}
         if name == "same":
-            return self.same(self.notes[args[0]], self.came + self.state())
+            return self.same(self.notes[args[0]], self.came + self.states())
         return {"cases": ",".join(self.cases())}
 
     def same(self, before, now):

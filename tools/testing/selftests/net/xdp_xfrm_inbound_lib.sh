@@ -10,6 +10,8 @@
 #   same_as_stack NAME       a result: the same came of them with the fast path
 
 key=$(fixed_key 128 b2)
+KEY_OUT=$(fixed_key 128 a1)
+export KEY_OUT
 spi=$SPI_IN
 
 inbound_up()
@@ -48,7 +50,7 @@ new_state()
 
 note_stack()
 {
-	((got[arrived])) || complaints+=("no packet arrived")
+	((got[arrived] + got[encrypted])) || complaints+=("no packet arrived")
 	ask note "$1"
 }
 
