@@ -255,6 +255,7 @@ struct xfrm_xdp_pols {
  * @ordinary_in: decrypts what netfilter did not see, and is neither GRO's nor an xfrm
  *	interface's or VTI's
  * @judged: netfilter saw the first packet
+ * @watched: it did, or VTI got it
  * @came: XFRM_XDP_DECRYPT: how packets come through; else how they must have come,
  *	see xfrm_xdp_came(); only to be compared
  * @iif: index of the receiving device
@@ -303,7 +304,8 @@ struct xfrm_xdp_flow {
 	u8				kind;
 	bool				ordinary;
 	bool				ordinary_in;
-	bool				judged;
+	bool				judged : 1;
+	bool				watched : 1;
 	unsigned long			came;
 	int				iif;
 	int				ifindex;

@@ -214,6 +214,7 @@ static void xfrm_xdp_flow_init(struct xfrm_xdp_flow *flow,
 	flow->iif = origin->iif;
 	flow->in_ifindex = origin->in_ifindex;
 	flow->judged = origin->judged;
+	flow->watched = origin->judged || origin->vti;
 	flow->asked = origin->asked;
 	ether_addr_copy(flow->dmac, origin->dmac);
 }

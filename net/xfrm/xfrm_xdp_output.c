@@ -339,6 +339,30 @@ noinline int xfrm_xdp_pass(const struct xfrm_xdp_flow *flow,
 	return err;
 }
 
+/* Was it the same VTI that got what was decrypted? Asked if @flow->came is right. */
+static bool xfrm_xdp_same_vti(const struct xfrm_xdp_flow *flow)
+{
+	return !flow->vti ||
+	       this_cpu_read(xfrm_xdp_decrypted.vti) == flow->in_ifindex;
+}
+
+/* What VTI and netfilter would do with a packet that goes on in clear. */
+static enum xfrm_xdp_stat xfrm_xdp_watch(const struct xfrm_xdp_flow *flow,
+					 const struct iphdr *iph)
+{
+	enum xfrm_xdp_stat why;
+
+	if (!xfrm_xdp_same_vti(flow))
+		return XFRM_XDP_PASSTHROUGH;
+	if (!flow->judged)
+		return 0;
+
+	why = xfrm_xdp_check_judged(flow, iph);
+	if (!why && !xfrm_xdp_track(&flow->ct[0], iph, true))
+		why = XFRM_XDP_PASSCONN;
+	return why;
+}
+
 /* What was decrypted goes on in clear, as ip_forward() sends it. */
 static noinline int xfrm_xdp_output_plain(struct xdp_buff *xdp,
 					  struct xfrm_xdp_flow *flow)
@@ -355,10 +379,8 @@ static noinline int xfrm_xdp_output_plain(struct xdp_buff *xdp,
 	if (unlikely(why))
 		return xfrm_xdp_pass(flow, xdp, why);
 
-	if (unlikely(flow->judged)) {
-		why = xfrm_xdp_check_judged(flow, pkt.iph);
-		if (!why && !xfrm_xdp_track(&flow->ct[0], pkt.iph, true))
-			why = XFRM_XDP_PASSCONN;
+	if (unlikely(flow->watched)) {
+		why = xfrm_xdp_watch(flow, pkt.iph);
 		if (why)
 			return xfrm_xdp_pass(flow, xdp, why);
 	}
@@ -421,6 +443,9 @@ static __always_inline int __xfrm_xdp_output(struct xdp_buff *xdp,
 		return ordinary && xdp->flags & XDP_FLAGS_DECRYPTED ?
 		       xfrm_xdp_output_through(xdp, flow) :
 		       xfrm_xdp_pass(flow, xdp, why);
+
+	if (!ordinary && !xfrm_xdp_same_vti(flow))
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSTHROUGH);
 
 	if (!ordinary && flow->judged) {
 		why = xfrm_xdp_check_judged(flow, pkt.iph);
@@ -522,8 +547,7 @@ static int xfrm_xdp_output_through(struct xdp_buff *xdp,
 {
 	const struct xfrm_xdp_through *through = xfrm_xdp_through(xdp);
 
-	if (unlikely((through ? through->came : 0) != flow->came ||
-		     (flow->vti && through->vti != flow->in_ifindex)))
+	if (unlikely((through ? through->came : 0) != flow->came))
 		return xfrm_xdp_pass(flow, xdp,
 				     flow->kind == XFRM_XDP_DECRYPT ?
 				     XFRM_XDP_PASSKIND : XFRM_XDP_PASSTHROUGH);
