@@ -52,7 +52,8 @@ each_hub_case()
 	ask hub 1
 	for name in sizes inner clear replayed; do
 		for ns in "$NS_G1" "$NS_G2"; do
-			ip -n "$ns" xfrm state delete src "$IP_G1_WAN" dst "$IP_G2_WAN" proto esp spi "$SPI_OUT"
+			ip -n "$ns" xfrm state delete src "$IP_G1_WAN" dst "$IP_G2_WAN" \
+				proto esp spi "$SPI_OUT"
 			add_state "$ns" "$IP_G1_WAN" "$IP_G2_WAN" "$SPI_OUT" "$KEY_OUT"
 		done
 		new_state
