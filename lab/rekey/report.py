@@ -112,8 +112,11 @@ def judge(fixed, name, stack, xdp):
     for way, value in xdp['share'].items():
         check(value >= SHARE, f'{value:.1f} % of {way} by XDP after it')
     if fixed:
-        # XDP asks XFRM itself for the new state: no packet out takes the stack
+        # XDP asks XFRM itself for the new state: no packet takes the stack, but those that
+        # come in before it is there, and that the stack refuses
         check(not passed['out'], f'{passed["out"]} packets out took the stack')
+        check(passed['in'] <= xdp['lost']['in'],
+              f'{passed["in"]} packets in took the stack, {xdp["lost"]["in"]} were refused')
         check(kept or xdp['xdp']['Lookup'], 'no flow asked XFRM again')
     elif name in SEAMLESS:
         check(both(xdp['lost']) <= both(stack['lost']),

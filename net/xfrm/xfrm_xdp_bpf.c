@@ -22,12 +22,18 @@
  *		    -EINVAL       - opts__sz is wrong or reserved is not zero
  *		    -ESRCH        - nobody takes flows in this netns, so not
  *				    all that ends them is watched; without a flow
- *		    -EPROTO       - not an IPv4 packet that XDP forwards
+ *		    -EPROTO       - not an IPv4 packet that XDP forwards, or not
+ *				    one that the flow given could be of but for
+ *				    its SPI
  *		    -ENXIO        - the flow given is empty
  *		    -EXDEV        - the flow given is of another device
+ *		    -EACCES       - the packet came through another state than
+ *				    the packets of the flow given, or in clear,
+ *				    and policies or rules may tell the two apart
  *		    -EPERM        - the flow given is not authorised any more, or
  *				    a policy blocks the packet
  *		    -ESTALE       - the input route of the flow given is stale
+ *		    -ENOKEY       - no valid state has the SPI of the packet
  *		    -ENETUNREACH  - no unicast route
  *		    -ENOENT       - no policy asks for a transformation
  *		    -EAGAIN       - no state yet; one has been asked for
@@ -150,6 +156,23 @@ xfrm_xdp_write_record(struct xdp_buff *xdp, const struct xfrm_xdp_net *xnet,
 	xdp->data_meta = md;
 }
 
+/* Is there anything to learn from an ESP packet? What comes before its state does is
+ * not held for it.
+ */
+static bool xfrm_xdp_received(const struct xfrm_xdp_net *xnet,
+			      const struct xfrm_xdp_tuple *tuple)
+{
+	xfrm_address_t daddr = { .a4 = tuple->daddr };
+	bool received;
+
+	/* with BH off there is RCU already, but lockdep is not told */
+	rcu_read_lock();
+	received = xfrm_state_receives(xnet->net, &daddr, tuple->ports,
+				       IPPROTO_ESP, AF_INET);
+	rcu_read_unlock();
+	return received;
+}
+
 static __always_inline int
 xfrm_xdp_offer_check(const struct xdp_buff *xdp,
 		     const struct xfrm_xdp_net *xnet,
@@ -175,6 +198,8 @@ xfrm_xdp_offer_check(const struct xdp_buff *xdp,
 		return -ENOSPC;
 	if (xfrm_xdp_never_learned(xdp, tuple))
 		return -EPROTO;
+	if (tuple->protocol == IPPROTO_ESP && !xfrm_xdp_received(xnet, tuple))
+		return -ENOKEY;
 	if (!xfrm_xdp_hold(xnet, way, tuple))
 		return 0;
 held:
@@ -207,6 +232,7 @@ __bpf_kfunc_start_defs();
  *   -EAGAIN     - this flow was offered within the last second, and not learned
  *   -EPROTO     - not an IPv4 packet that XDP forwards; SYN, FIN or RST of TCP
  *		   while netfilter has hooks
+ *   -ENOKEY     - an ESP packet that no state is there for, yet
  *   -EOPNOTSUPP - this device has no metadata
  *   -ENOSPC     - no room for the record
  */
@@ -292,9 +318,12 @@ __bpf_kfunc int bpf_xdp_xfrm_output(struct xdp_md *ctx,
 
 /* bpf_xdp_xfrm_lookup - Ask XFRM what to do with a packet
  *
- * With a flow that bpf_xdp_xfrm_output() called stale: asks XFRM again what the
- * stack asked for the flow's first packet, for instance after a rekey. The
- * verdict of the stack on the flow is still needed and still valid.
+ * With a flow: asks XFRM again what the stack asked for the flow's first packet,
+ * after a rekey for instance. The verdict of the stack on the flow is still needed
+ * and still valid. The flow is one that bpf_xdp_xfrm_output() refused with -ESTALE,
+ * or with -EACCES: then the packet may have come through a state that is to the
+ * flow's as one SA is to that which it replaces. Or the packet is ESP, and the flow
+ * is of others between the same addresses, with another SPI.
  *
  * Without a flow: what XFRM would do with this packet on an output route to its
  * destination, for programs that have a policy of their own. Nothing else was
@@ -304,7 +333,7 @@ __bpf_kfunc int bpf_xdp_xfrm_output(struct xdp_md *ctx,
  *
  * Parameters:
  * @ctx		  - Pointer to ctx (xdp_md) in XDP program
- * @flow__nullable - Stale flow, or NULL
+ * @flow__nullable - Flow, or NULL
  * @opts	  - Options (documented above)
  * @opts__sz	  - Length of opts, BPF_XDP_XFRM_OPTS_SZ
  *

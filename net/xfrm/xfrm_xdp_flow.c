@@ -336,6 +336,23 @@ static bool xfrm_xdp_flow_devices(struct xfrm_xdp_flow *flow,
 }
 
 /**
+ * xfrm_xdp_next_hop() - the neighbour that a packet is sent to
+ * @dst: bundle or route
+ * @origin: the packet
+ *
+ * Return: with a reference; or NULL.
+ */
+struct neighbour *xfrm_xdp_next_hop(struct dst_entry *dst,
+				    const struct xfrm_xdp_origin *origin)
+{
+	const void *daddr = &origin->tuple.daddr;
+
+	if (dst->xfrm)
+		daddr = &dst->xfrm->id.daddr;
+	return dst_neigh_lookup(xfrm_dst_path(dst), daddr);
+}
+
+/**
  * xfrm_xdp_flow_create() - make a flow of packets that are forwarded
  * @xnet: netns
  * @dst: bundle, valid; or a route, for what was decrypted

@@ -203,6 +203,12 @@ static __always_inline unsigned long xfrm_xdp_came(const struct xfrm_state *x,
 	return (unsigned long)x | vti;
 }
 
+/* The state of it, in the same RCU section. */
+static inline struct xfrm_state *xfrm_xdp_came_state(unsigned long came)
+{
+	return (struct xfrm_state *)(came & ~xfrm_xdp_came(NULL, true));
+}
+
 /**
  * struct xfrm_xdp_through - the packet that this CPU decrypted last
  * @nonce: what its record says
@@ -274,6 +280,8 @@ static inline bool xfrm_xdp_pols_hold(struct xfrm_xdp_pols *to,
 	return true;
 }
 
+struct neighbour *xfrm_xdp_next_hop(struct dst_entry *dst,
+				    const struct xfrm_xdp_origin *origin);
 struct xfrm_xdp_flow *
 xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 		     struct neighbour *neigh,

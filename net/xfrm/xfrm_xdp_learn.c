@@ -67,10 +67,7 @@ static enum xfrm_xdp_stat xfrm_xdp_learn(struct xfrm_xdp_offer *offer)
 		offer->origin.vlan_tci =
 			((struct vlan_ethhdr *)offer->wire.link)->h_vlan_TCI;
 
-	neigh = dst_neigh_lookup(xfrm_dst_path(offer->dst),
-				 offer->dst->xfrm ?
-				 (void *)&offer->dst->xfrm->id.daddr :
-				 (void *)&offer->origin.tuple.daddr);
+	neigh = xfrm_xdp_next_hop(offer->dst, &offer->origin);
 	if (!neigh)
 		return XFRM_XDP_NONEIGH;
 	flow = xfrm_xdp_flow_create(xnet, offer->dst, neigh, &offer->origin,

@@ -3,13 +3,26 @@
 
 #include <linux/if_vlan.h>
 #include <net/dst.h>
+#include <net/ip_tunnels.h>
 #include <net/neighbour.h>
 #include <net/route.h>
 
-#include "xfrm_xdp_internal.h"
+#include "xfrm_xdp_packet.h"
 
-/* Make a flow of what XFRM answered; @learned: on behalf of the stack, whose
- * rules count. Consumes @dst.
+static int xfrm_xdp_lookup_errno(enum xfrm_xdp_stat why)
+{
+	switch (why) {
+	case XFRM_XDP_NONEIGH:
+		return -EHOSTUNREACH;
+	case XFRM_XDP_NOMEMORY:
+		return -ENOMEM;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+/* Make a flow of a bundle or route; @learned: on behalf of the stack, whose rules
+ * count. Consumes @dst.
  */
 static struct xfrm_xdp_flow *
 xfrm_xdp_lookup_flow(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
@@ -20,17 +33,7 @@ xfrm_xdp_lookup_flow(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	enum xfrm_xdp_stat why;
 	struct net_device *dev;
 
-	if (IS_ERR(dst))
-		/* XFRM says so while larval states drop. */
-		return ERR_PTR(PTR_ERR(dst) == -EREMOTE ? -EAGAIN :
-			       PTR_ERR(dst));
-
-	if (!dst->xfrm) {
-		dst_release(dst);
-		return ERR_PTR(-ENOENT);
-	}
-
-	neigh = dst_neigh_lookup(xfrm_dst_path(dst), &dst->xfrm->id.daddr);
+	neigh = xfrm_xdp_next_hop(dst, origin);
 	if (!neigh) {
 		dst_release(dst);
 		return ERR_PTR(-EHOSTUNREACH);
@@ -53,17 +56,25 @@ xfrm_xdp_lookup_flow(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 out:
 	neigh_release(neigh);
 	dst_release(dst);
-	if (flow)
-		return flow;
+	return flow ?: ERR_PTR(xfrm_xdp_lookup_errno(why));
+}
 
-	switch (why) {
-	case XFRM_XDP_NONEIGH:
-		return ERR_PTR(-EHOSTUNREACH);
-	case XFRM_XDP_NOMEMORY:
-		return ERR_PTR(-ENOMEM);
-	default:
-		return ERR_PTR(-EOPNOTSUPP);
+/* The same of what XFRM answered. */
+static struct xfrm_xdp_flow *
+xfrm_xdp_lookup_bundle(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
+		       const struct xfrm_xdp_origin *origin, bool learned)
+{
+	if (IS_ERR(dst))
+		/* XFRM says so while larval states drop. */
+		return ERR_PTR(PTR_ERR(dst) == -EREMOTE ? -EAGAIN :
+			       PTR_ERR(dst));
+
+	if (!dst->xfrm) {
+		dst_release(dst);
+		return ERR_PTR(-ENOENT);
 	}
+
+	return xfrm_xdp_lookup_flow(xnet, dst, origin, learned);
 }
 
 /* Is the answer one that the devices and rules on the way would accept? */
@@ -86,13 +97,216 @@ static bool xfrm_xdp_same_way(const struct dst_entry *dst,
 	       xfrm_xdp_outer_tos(x, old->tuple.dscp) == old->rewrite.iph.tos;
 }
 
+/* Does a policy ask for a state by its SPI? */
+static bool xfrm_xdp_names_spi(const struct xfrm_xdp_pols *pols)
+{
+	const struct xfrm_policy *pol;
+	int i, j;
+
+	for (i = 0; i < pols->num; i++) {
+		pol = pols->pols[i];
+		for (j = 0; j < pol->xfrm_nr; j++) {
+			if (pol->xfrm_vec[j].id.spi)
+				return true;
+		}
+	}
+
+	return false;
+}
+
+/* Would policies, rules and routes take what one state decrypted for what the other
+ * did? All they may ask for but the SPI: xfrm_state_ok(), the selector, the mark.
+ */
+static bool xfrm_xdp_alike(const struct xfrm_state *x, const struct xfrm_state *y)
+{
+	return x->id.daddr.a4 == y->id.daddr.a4 &&
+	       x->props.saddr.a4 == y->props.saddr.a4 &&
+	       x->props.reqid == y->props.reqid &&
+	       x->props.aalgo == y->props.aalgo &&
+	       x->props.ealgo == y->props.ealgo &&
+	       x->props.smark.v == y->props.smark.v &&
+	       x->props.smark.m == y->props.smark.m &&
+	       x->if_id == y->if_id &&
+	       !memcmp(&x->sel, &y->sel, sizeof(x->sel));
+}
+
+/* The state that a packet came through: that of the flow, or after a rekey the one
+ * in its place; NULL if both came in clear.
+ */
+static struct xfrm_state *xfrm_xdp_lookup_sa(const struct xdp_buff *xdp,
+					     const struct xfrm_xdp_flow *old)
+{
+	const struct xfrm_xdp_through *through = xfrm_xdp_through(xdp);
+	unsigned long came = through ? through->came : 0;
+	struct xfrm_state *x = xfrm_xdp_came_state(came);
+
+	if (came == old->came)
+		return old->sa;
+
+	if (!x || !old->sa || came != xfrm_xdp_came(x, old->vti) ||
+	    (old->vti && through->vti != old->in_ifindex) ||
+	    !xfrm_xdp_alike(x, old->sa) ||
+	    xfrm_xdp_names_spi(&old->fwd) || xfrm_xdp_names_spi(&old->in))
+		return ERR_PTR(-EACCES);
+
+	return x;
+}
+
+static void xfrm_xdp_inherit(struct xfrm_xdp_origin *origin,
+			     const struct xfrm_xdp_flow *old)
+{
+	*origin = (struct xfrm_xdp_origin) {
+		.tuple		= old->tuple,
+		.iif		= old->iif,
+		.in_ifindex	= old->in_ifindex,
+		.tunnel_ifindex	= old->tunnel ? old->tunnel->ifindex : 0,
+		.gro		= old->gro,
+		.vti		= old->vti,
+		.genid		= READ_ONCE(old->genid),
+		.rt_genid	= rt_genid_ipv4(old->xnet->net),
+		.vlan_tci	= old->rewrite.vlan_tci,
+		.queue		= old->dev ? old->txq - old->dev->_tx : 0,
+		.if_id		= old->if_id,
+		.judged		= old->judged,
+		.asked		= old->asked,
+		.ct		= { old->ct[0], old->ct[1] },
+		.fl		= old->fl,
+		.fwd		= old->fwd,
+		.in		= old->in,
+	};
+	ether_addr_copy(origin->dmac, old->dmac);
+}
+
+/* The bundle is asked for again. */
+static struct xfrm_xdp_flow *
+xfrm_xdp_lookup_encrypt(struct xfrm_xdp_net *xnet,
+			const struct xfrm_xdp_flow *old,
+			const struct xfrm_dst *xdst,
+			struct xfrm_xdp_origin *origin)
+{
+	struct dst_entry *route = xdst->route;
+	struct dst_entry *dst;
+
+	if (!dst_check(route, xdst->route_cookie))
+		return ERR_PTR(-ESTALE);
+
+	origin->fl.flowi_flags |= FLOWI_FLAG_UNCOUNTED;
+	dst_hold(route);
+	dst = xfrm_lookup_with_ifid(xnet->net, route, &origin->fl, NULL, 0,
+				    origin->if_id);
+	if (!IS_ERR(dst) && !xfrm_xdp_same_way(dst, old)) {
+		dst_release(dst);
+		return ERR_PTR(-ESTALE);
+	}
+	return xfrm_xdp_lookup_bundle(xnet, dst, origin, true);
+}
+
+/* Hold the route of a flow, which is being emptied perhaps. */
+static int xfrm_xdp_hold_route(struct dst_entry *route)
+{
+	if (!xfrm_xdp_route_ok(route))
+		return -ESTALE;
+
+	return dst_hold_safe(route) ? 0 : -ENXIO;
+}
+
+/* The route is as good as it was. */
+static struct xfrm_xdp_flow *
+xfrm_xdp_lookup_plain(struct xfrm_xdp_net *xnet, struct dst_entry *route,
+		      const struct xfrm_xdp_origin *origin)
+{
+	int err = xfrm_xdp_hold_route(route);
+
+	return err ? ERR_PTR(err) :
+		     xfrm_xdp_lookup_flow(xnet, route, origin, true);
+}
+
+/* As xfrm_input() looks for it, with the key of VTI for a mark. */
+static struct xfrm_state *xfrm_xdp_state_in(const struct xfrm_xdp_flow *old,
+					    __be32 spi)
+{
+	xfrm_address_t daddr = { .a4 = old->tuple.daddr };
+	const struct ip_tunnel *tunnel;
+	u32 mark = 0;
+
+	if (old->vti) {
+		tunnel = netdev_priv(old->vti);
+		mark = be32_to_cpu(tunnel->parms.i_key);
+	}
+
+	return xfrm_state_lookup(old->xnet->net, mark, &daddr, spi, IPPROTO_ESP,
+				 AF_INET);
+}
+
+/* A rule for ports would find the SPI in their place. */
+static bool xfrm_xdp_routed_by_ports(const struct net *net)
+{
+#ifdef CONFIG_IP_MULTIPLE_TABLES
+	return net->ipv4.fib_rules_require_fldissect;
+#else
+	return false;
+#endif
+}
+
+/* A packet of another state: on its way to xfrm_input() nobody asked for the SPI of
+ * those of the flow, and only there a state comes into play.
+ */
+static struct xfrm_xdp_flow *
+xfrm_xdp_lookup_decrypt(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
+			const struct xfrm_xdp_flow *old,
+			struct dst_entry *route)
+{
+	enum xfrm_xdp_stat why = XFRM_XDP_NOSTATE;
+	struct xfrm_xdp_flow *flow = NULL;
+	struct xfrm_xdp_origin origin;
+	struct xfrm_xdp_tuple tuple;
+	struct xfrm_state *x;
+	int err;
+
+	err = xfrm_xdp_packet_tuple(xdp, &tuple);
+	if (err)
+		return ERR_PTR(err);
+	xfrm_xdp_inherit(&origin, old);
+	origin.tuple.ports = tuple.ports;
+	if (xfrm_xdp_through(xdp) ||
+	    memcmp(&tuple, &origin.tuple, sizeof(tuple)))
+		return ERR_PTR(-EPROTO);
+	if (xfrm_xdp_routed_by_ports(xnet->net))
+		return ERR_PTR(-EOPNOTSUPP);
+
+	x = xfrm_xdp_state_in(old, tuple.ports);
+	if (!x)
+		return ERR_PTR(-ENOKEY);
+	if (READ_ONCE(x->km.state) != XFRM_STATE_VALID) {
+		xfrm_state_put(x);
+		return ERR_PTR(-ENOKEY);
+	}
+
+	err = xfrm_xdp_hold_route(route);
+	if (err) {
+		xfrm_state_put(x);
+		return ERR_PTR(err);
+	}
+
+	origin.sa = x;
+	if (x->dir != XFRM_SA_DIR_OUT && x->if_id == old->if_id)
+		why = xfrm_xdp_input_check(xnet->net, &origin);
+	if (!why)
+		flow = xfrm_xdp_flow_create_in(xnet, route, &origin, &why);
+	dst_release(route);
+	xfrm_state_put(x);
+	return flow ?: ERR_PTR(xfrm_xdp_lookup_errno(why));
+}
+
 /**
- * xfrm_xdp_lookup_again() - ask XFRM what the stack asked for the first packet
+ * xfrm_xdp_lookup_again() - a flow in the place of one that does not fit any more
  * @xdp: packet
  * @xnet: netns
- * @old: flow of the packet that is stale
+ * @old: flow of the packet; or of ESP packets that differ from it by their SPI only
  *
- * Under RCU, BH off.
+ * Asks XFRM what the stack asked for the first packet: for the bundle, for the state
+ * that an ESP packet names, and whether what was decrypted by another state than
+ * the flow's is to be treated alike. Under RCU, BH off.
  *
  * Return: a flow with one reference, or an errno, see struct bpf_xdp_xfrm_opts.
  */
@@ -101,54 +315,32 @@ xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 		      struct xfrm_xdp_flow *old)
 {
 	struct xfrm_xdp_origin origin;
-	struct dst_entry *dst, *route;
-	const struct xfrm_dst *xdst;
+	struct dst_entry *dst;
+	struct xfrm_state *x;
 
 	dst = READ_ONCE(old->dst);
 	if (!dst)
 		return ERR_PTR(-ENXIO);
-	if (old->kind != XFRM_XDP_ENCRYPT)
-		return ERR_PTR(-EOPNOTSUPP);
 	if (old->xnet != xnet || old->iif != xdp->rxq->dev->ifindex)
 		return ERR_PTR(-EXDEV);
 	if (READ_ONCE(old->genid) != (u32)atomic_read(&xnet->genid) &&
 	    !xfrm_xdp_reauthorise(old))
 		return ERR_PTR(-EPERM);
 
-	xdst = (const struct xfrm_dst *)dst;
-	route = xdst->route;
-	if (!dst_check(route, xdst->route_cookie))
-		return ERR_PTR(-ESTALE);
+	if (old->kind == XFRM_XDP_DECRYPT)
+		return xfrm_xdp_lookup_decrypt(xdp, xnet, old, dst);
 
-	origin.tuple = old->tuple;
-	origin.iif = old->iif;
-	origin.in_ifindex = old->in_ifindex;
-	origin.vti = old->vti;
-	origin.tunnel_ifindex = old->tunnel ? old->tunnel->ifindex : 0;
-	origin.vlan_tci = old->rewrite.vlan_tci;
-	origin.queue = old->txq - old->dev->_tx;
-	origin.if_id = old->if_id;
-	origin.sa = old->sa;
-	origin.judged = old->judged;
-	origin.asked = old->asked;
-	origin.ct[0] = old->ct[0];
-	origin.ct[1] = old->ct[1];
-	origin.genid = READ_ONCE(old->genid);
-	origin.rt_genid = rt_genid_ipv4(xnet->net);
-	origin.fl = old->fl;
-	origin.fl.flowi_flags |= FLOWI_FLAG_UNCOUNTED;
-	origin.fwd = old->fwd;
-	origin.in = old->in;
-	ether_addr_copy(origin.dmac, old->dmac);
+	x = xfrm_xdp_lookup_sa(xdp, old);
+	if (IS_ERR(x))
+		return ERR_CAST(x);
 
-	dst_hold(route);
-	dst = xfrm_lookup_with_ifid(xnet->net, route, &origin.fl, NULL, 0,
-				    origin.if_id);
-	if (!IS_ERR(dst) && !xfrm_xdp_same_way(dst, old)) {
-		dst_release(dst);
-		return ERR_PTR(-ESTALE);
-	}
-	return xfrm_xdp_lookup_flow(xnet, dst, &origin, true);
+	xfrm_xdp_inherit(&origin, old);
+	origin.sa = x;
+	if (old->kind == XFRM_XDP_PLAIN)
+		return xfrm_xdp_lookup_plain(xnet, dst, &origin);
+
+	return xfrm_xdp_lookup_encrypt(xnet, old, (struct xfrm_dst *)dst,
+				       &origin);
 }
 
 /**
@@ -229,5 +421,5 @@ xfrm_xdp_lookup_new(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 			origin.vlan_tci =
 				xfrm_xdp_vlan_tci(path, origin.tuple.dscp);
 	}
-	return xfrm_xdp_lookup_flow(xnet, dst, &origin, false);
+	return xfrm_xdp_lookup_bundle(xnet, dst, &origin, false);
 }

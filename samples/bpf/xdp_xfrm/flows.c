@@ -130,6 +130,12 @@ static void print_text_row(const struct flow_row *row, bool first)
 	       row->value->bytes);
 }
 
+/* The programs' own: no packet counts for it. */
+static bool for_new_states(const struct xdp_xfrm_key *key)
+{
+	return key->protocol == IPPROTO_ESP && !key->ports;
+}
+
 /* A key that is deleted meanwhile sends the iteration back to the start: never
  * print more than the map holds.
  */
@@ -145,7 +151,8 @@ static void print_flows(int fd, __u32 max_entries, bool json)
 		if (bpf_map_get_next_key(fd, previous, &key))
 			break;
 		previous = &key;
-		if (bpf_map_lookup_elem(fd, &key, &value))
+		if (for_new_states(&key) ||
+		    bpf_map_lookup_elem(fd, &key, &value))
 			continue;
 		fill_row(&row, &key, &value);
 		if (json)

@@ -21,6 +21,7 @@
 #define EPERM	1
 #define ENOENT	2
 #define ENXIO	6
+#define EACCES	13
 #define EXDEV	18
 #define ESTALE	116
 #define EKEYEXPIRED	127
@@ -139,7 +140,9 @@ static __always_inline void drop_flow(struct xdp_xfrm_value *value,
 	bpf_map_delete_elem(&xdp_xfrm_flows, key);
 }
 
-/* Route, policy or state have changed: ask XFRM again, use what it says. */
+/* Route, policy or state have changed, on this side or on that where the packet came
+ * from: ask XFRM again, use what it says.
+ */
 static __always_inline int output_again(struct xdp_md *ctx,
 					struct xdp_xfrm_value *value,
 					xfrm_xdp_flow_t *stale)
@@ -194,7 +197,7 @@ static __always_inline int forward(struct xdp_md *ctx, struct xdp_xfrm_key *key,
 	ret = bpf_xdp_xfrm_output(ctx, flow);
 	if (ret > 0)
 		goto sent;
-	if (ret == -ESTALE)
+	if (ret == -ESTALE || ret == -EACCES)
 		ret = output_again(ctx, value, flow);
 	if (ret > 0)
 		goto sent;
@@ -213,6 +216,41 @@ sent:
 	return bpf_redirect(ret, 0);
 }
 
+/* The first packet of a state: use the flow of another one of the same peer, if there
+ * is any, else -ENOENT.
+ */
+static __always_inline int input_first(struct xdp_md *ctx,
+				       struct xdp_xfrm_key *key, __u64 len,
+				       struct bpf_xdp_xfrm_sa *sa)
+{
+	struct bpf_xdp_xfrm_opts opts = {};
+	struct xdp_xfrm_key any = *key;
+	struct xdp_xfrm_value *value;
+	xfrm_xdp_flow_t *flow;
+	int ret;
+
+	any.ports = 0;
+	value = bpf_map_lookup_elem(&xdp_xfrm_flows, &any);
+	if (!value)
+		return -ENOENT;
+	flow = value->flow;
+	if (!flow)
+		return -ENOENT;
+
+	flow = bpf_xdp_xfrm_lookup(ctx, flow, &opts, sizeof(opts));
+	if (!flow) {
+		if (is_stale(opts.error))
+			drop_flow(value, &any);
+		return -ENOENT;
+	}
+
+	ret = bpf_xdp_xfrm_input(ctx, flow, sa, sizeof(*sa));
+	value = keep_flow(key, flow);
+	if (value && ret > 0)
+		count(value, len);
+	return ret;
+}
+
 /* Decrypt a packet to the gateway; DECRYPTED, or what to do with it. */
 static __always_inline int decrypt(struct xdp_md *ctx, struct xdp_xfrm_key *key,
 				   __u64 len)
@@ -224,17 +262,15 @@ static __always_inline int decrypt(struct xdp_md *ctx, struct xdp_xfrm_key *key,
 
 	value = bpf_map_lookup_elem(&xdp_xfrm_flows, key);
 	if (!value)
-		goto offer;
+		goto first;
 	flow = value->flow;
 	if (!flow)
-		goto offer;
+		goto first;
 
 	ret = bpf_xdp_xfrm_input(ctx, flow, &sa, sizeof(sa));
 	if (ret > 0) {
 		count(value, len);
-		/* the rest is taken from the inner packet; neither had a tag */
-		key->sa = sa.reqid + 1;
-		return DECRYPTED;
+		goto decrypted;
 	}
 	if (!ret)
 		return XDP_DROP;
@@ -243,9 +279,21 @@ static __always_inline int decrypt(struct xdp_md *ctx, struct xdp_xfrm_key *key,
 		return XDP_PASS;
 
 	drop_flow(value, key);
+	goto offer;
+first:
+	ret = input_first(ctx, key, len, &sa);
+	if (ret > 0)
+		goto decrypted;
+	if (ret != -ENOENT)
+		return ret ? XDP_PASS : XDP_DROP;
 offer:
 	bpf_xdp_xfrm_offer(ctx, key, sizeof(*key));
 	return XDP_PASS;
+
+decrypted:
+	/* the rest is taken from the inner packet; neither had a tag */
+	key->sa = sa.reqid + 1;
+	return DECRYPTED;
 }
 
 SEC("xdp")

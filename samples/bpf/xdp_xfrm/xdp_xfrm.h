@@ -14,7 +14,7 @@
  * @saddr: source address
  * @daddr: destination address
  * @ports: source and destination port; for ICMP echo type, code and identifier;
- *	for ESP the SPI
+ *	for ESP the SPI; or zero for any, to make flows of new states with
  * @protocol: IP protocol
  * @dscp: TOS octet without its ECN bits
  * @vlan_tci: IEEE 802.1Q tag of the frame, zero without one

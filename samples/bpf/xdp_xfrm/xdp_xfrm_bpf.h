@@ -47,4 +47,21 @@ extern xfrm_xdp_flow_t *
 bpf_xfrm_xdp_flow_acquire(xfrm_xdp_flow_t *flow) __ksym;
 extern void bpf_xfrm_xdp_flow_release(xfrm_xdp_flow_t *flow) __ksym;
 
+/* Put a flow into the map, in the place of the one that is there. An entry keeps its
+ * counters. Consumes @flow. Returns its entry, or NULL without room.
+ */
+static __always_inline struct xdp_xfrm_value *
+keep_flow(const struct xdp_xfrm_key *key, xfrm_xdp_flow_t *flow)
+{
+	struct xdp_xfrm_value *value, empty = {};
+	xfrm_xdp_flow_t *old;
+
+	bpf_map_update_elem(&xdp_xfrm_flows, key, &empty, BPF_NOEXIST);
+	value = bpf_map_lookup_elem(&xdp_xfrm_flows, key);
+	old = value ? bpf_kptr_xchg(&value->flow, flow) : flow;
+	if (old)
+		bpf_xfrm_xdp_flow_release(old);
+	return value;
+}
+
 #endif /* _XDP_XFRM_BPF_H */

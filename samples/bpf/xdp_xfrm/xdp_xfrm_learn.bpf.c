@@ -2,6 +2,8 @@
 /* The learning side: puts the flows that the stack forwarded into the map. */
 
 #include <linux/bpf.h>
+#include <linux/in.h>
+#include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
@@ -18,27 +20,28 @@ struct xfrm_xdp_ops {
 			    struct xfrm_xdp_flow *flow);
 } __attribute__((preserve_access_index));
 
+static __always_inline bool keep(const struct xdp_xfrm_key *key,
+				 struct xfrm_xdp_flow *flow)
+{
+	xfrm_xdp_flow_t *mine = bpf_xfrm_xdp_flow_acquire(flow);
+
+	return mine && keep_flow(key, mine);
+}
+
 SEC("struct_ops/flow_add")
 int BPF_PROG(flow_add, const struct xfrm_xdp_md *md, struct xfrm_xdp_flow *flow)
 {
-	struct xdp_xfrm_value *value, empty = {};
-	xfrm_xdp_flow_t *mine, *old;
 	struct xdp_xfrm_key key;
 
 	__builtin_memcpy(&key, (const void *)md->key, sizeof(key));
-
-	/* An entry that is there keeps its counters. */
-	bpf_map_update_elem(&xdp_xfrm_flows, &key, &empty, BPF_NOEXIST);
-	value = bpf_map_lookup_elem(&xdp_xfrm_flows, &key);
-	if (!value)
+	if (!keep(&key, flow))
 		return -ENOENT;
 
-	mine = bpf_xfrm_xdp_flow_acquire(flow);
-	if (!mine)
-		return -ENOENT;
-	old = bpf_kptr_xchg(&value->flow, mine);
-	if (old)
-		bpf_xfrm_xdp_flow_release(old);
+	/* For the states to come after this one */
+	if (key.protocol == IPPROTO_ESP) {
+		key.ports = 0;
+		keep(&key, flow);
+	}
 	return 0;
 }
 

@@ -114,6 +114,10 @@ tunnel_policies "$NET_A" "$NET_B" "$IP_G1_WAN" "$IP_G2_WAN" | grep 'dir fwd' |
 	ip -n "$NS_G1" -batch -
 ask send 5 sport=1002
 expect 'the policy is back' arrived=5 good=5 XfrmXdpPassDst=1 XfrmXdpForward=3
+new_state
+ask send 5 sport=1002
+expect 'another state in its place: not one packet by the stack' XfrmXdpLookup=2 \
+	XfrmXdpOffer=0 XfrmXdpInput=5 XfrmXdpForward=5 arrived=5 good=5
 
 before=$(at_g2)
 ask send 10 sport=1004 dst=10.3.0.2
@@ -122,6 +126,10 @@ expect 'hub: decrypted and encrypted again' XfrmXdpLearned=1 XfrmXdpInput=10 Xfr
 check 'all of it got to the other end' test "$(at_g2)" = $((before + 10))
 ask send 5 sport=1004 dst=10.3.0.2 clear=1
 expect 'clear text does not take the flow of the hub' XfrmXdpOutput=0 XfrmInTmplMismatch=5
+new_state
+ask send 5 sport=1004 dst=10.3.0.2
+expect 'hub, another state in its place: not one packet by the stack' XfrmXdpLookup=2 \
+	XfrmXdpOffer=0 XfrmXdpInput=5 XfrmXdpOutput=5
 
 # a state that marks what is inside, which is routed by it: another hop, and a TTL less
 g1 ip route add table 100 "$NET_A" via 192.0.2.9 dev wan0
@@ -157,10 +165,28 @@ expect 'a rule in INPUT may judge each ESP packet: by the stack' XfrmXdpInput=0 
 chain input 'ip protocol esp accept'
 ask send 5 sport=1004
 expect 'a rule in INPUT that judges them alike: in XDP' XfrmXdpInput=4 arrived=5 good=5
+new_state
+ask send 5 sport=1004
+expect 'the same with another state: not one packet by the stack' XfrmXdpLookup=2 \
+	XfrmXdpOffer=0 XfrmXdpInput=5 XfrmXdpForward=5 arrived=5 good=5
 chain forward 'limit rate 1000/second accept'
 ask send 5 sport=1003
 expect 'a rule in FORWARD: decrypted in XDP, forwarded by the stack' XfrmXdpInput=4 \
 	XfrmXdpForward=0 XfrmXdpNoFilter=1 arrived=5 good=5
+chain forward 'ip protocol udp accept'
+ask send 5 sport=1003
+expect 'rules that judge all alike' XfrmXdpForward=4 arrived=5 good=5
+new_state
+ask send 5 sport=1003
+expect 'rules that judge all alike, another state: not one packet by the stack' \
+	XfrmXdpLookup=2 XfrmXdpOffer=0 XfrmXdpInput=5 XfrmXdpForward=5 arrived=5 good=5
+chain forward "ipsec in spi $spi accept"
+ask send 5 sport=1003
+expect 'a rule asks by which state: forwarded by the stack' XfrmXdpNoFilter=1 \
+	XfrmXdpForward=0 arrived=5 good=5
+chain input "esp spi $spi accept"
+ask send 5 sport=1003
+expect 'a rule asks for the SPI: by the stack' XfrmXdpInput=0 arrived=5 good=5
 g1 nft flush ruleset
 
 each_case same_as_stack

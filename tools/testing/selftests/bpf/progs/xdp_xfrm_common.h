@@ -12,6 +12,8 @@
 #define ETH_P_IP	0x0800
 
 int bpf_xdp_xfrm_offer(struct xdp_md *ctx, const void *key, __u32 key__sz) __ksym;
+int bpf_xdp_xfrm_input(struct xdp_md *ctx, struct xfrm_xdp_flow *flow,
+		       struct bpf_xdp_xfrm_sa *sa, __u32 sa__sz) __ksym;
 int bpf_xdp_xfrm_output(struct xdp_md *ctx, struct xfrm_xdp_flow *flow) __ksym;
 struct xfrm_xdp_flow *
 bpf_xdp_xfrm_lookup(struct xdp_md *ctx, struct xfrm_xdp_flow *flow__nullable,
