@@ -6,13 +6,13 @@
 
 help:
 	@echo 'As root on Debian 12, each does all of its own set-up:'
-	@echo '  make demo          an IPsec gateway that encrypts in XDP, IKE to wire, in a guest'
-	@echo '  make check         all tests: KUnit, BPF selftests, shell-level tests'
+	@echo '  make demo          an IPsec gateway in XDP, both ways, from IKE to the wire, in a guest'
+	@echo '  make check         tests: KUnit, BPF selftests, shell-level tests; make soak has the long ones'
 	@echo '  make soak          tests that take minutes each: load, churn, the tool interrupted'
 	@echo '  make twin          the same frames with and without the fast path, all compared'
 	@echo '  make rekey         IKE rekeys and moves under traffic, stack and fast path compared'
 	@echo '  make stress        10000 flows under nft commits, a flood, a full link; build/stress.json'
-	@echo '  make shell         the topology of the demo, booted, and a prompt in it'
+	@echo '  make shell         the topology of the tests, booted, and a prompt in it'
 	@echo '  make bench         instructions per packet: stack, plain XDP, this; build/bench.json'
 	@echo 'Pieces:'
 	@echo '  make deps          install what is missing (lab/packages, virtme-ng)'

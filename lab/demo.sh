@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# make demo: an IPsec gateway that encrypts in XDP, from IKE to the wire.
+# make demo: an IPsec gateway in XDP, both ways, from IKE to the wire.
 . "$(dirname "$0")/common.sh"
 
 usage() {

@@ -11,8 +11,8 @@
  * travels with the skb. If the packet is really forwarded, and the frame on the
  * wire is what the fast path would have made of it, the offer becomes a flow
  * (&struct xfrm_xdp_flow) and a BPF struct_ops program (&struct xfrm_xdp_ops)
- * puts the flow into a map. Later packets meet the flow in XDP and are
- * encrypted there by bpf_xdp_xfrm_output().
+ * puts the flow into a map. Later packets meet the flow in XDP, where
+ * bpf_xdp_xfrm_output() encrypts them or lets them go on as they are.
  *
  * The way in is the same story twice. An ESP packet that the stack took through
  * its firewall and decrypted becomes a flow of its own, with which
@@ -274,7 +274,7 @@ struct xfrm_xdp_pols {
  * @fl: what the stack asked XFRM for, for bpf_xdp_xfrm_lookup()
  * @if_id: the same; for XFRM_XDP_DECRYPT that of the state
  * @reqid: of the state
- * @mark: the same: that what is decrypted has
+ * @mark: XFRM_XDP_DECRYPT: mark that the state gives to what it decrypts
  * @tunnel: xfrm interface or VTI that it is sent to; for XFRM_XDP_DECRYPT the one
  *	that gets what was decrypted; or NULL. Valid while the flow is authorised
  * @vti: VTI that got, or gets, what was decrypted; or NULL. The same

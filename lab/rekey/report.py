@@ -175,7 +175,7 @@ def main():
             judge(fixed, name, stack, xdp)
             line(name, stack, xdp)
     result = {'events': facts, 'wire': {key: wire(key, run) for key, run in runs.items()}}
-    return conclude(sys.argv[2], result, 'Nothing is lost that the stack would not lose.')
+    return conclude(sys.argv[2], result, 'A rekey loses nothing, and what else is lost was refused by the stack.')
 
 
 try:

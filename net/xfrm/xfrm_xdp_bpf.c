@@ -295,10 +295,11 @@ __bpf_kfunc int bpf_xdp_xfrm_input(struct xdp_md *ctx,
 	return xfrm_xdp_input((struct xdp_buff *)ctx, flow);
 }
 
-/* bpf_xdp_xfrm_output - Encrypt a packet of a flow
+/* bpf_xdp_xfrm_output - Make a packet of a flow ready to be redirected
  *
  * Checks that the packet belongs to the flow and that the stack would send it
- * as the fast path does, then transforms it in place.
+ * as the fast path does, then transforms it in place: encrypts it, or lets what
+ * was decrypted go on in clear.
  *
  * Parameters:
  * @ctx		- Pointer to ctx (xdp_md) in XDP program

@@ -463,7 +463,7 @@ xfrm_xdp_flow_create_in(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	if (!in || origin->tuple.vlan_tci)
 		return NULL;
 
-	/* GRO would decrypt without asking VTI, and behind it what is inside. */
+	/* GRO would decrypt without asking VTI, and ESP that is inside once more. */
 	if (origin->vti && xfrm_xdp_gro_loaded())
 		return NULL;
 

@@ -34,7 +34,7 @@ struct xfrm_xdp_esp {
 };
 
 /* Would what is decrypted go another way in the stack by now? No event tells of
- * esp4_offload, nor of XDP at the xfrm interface or VTI.
+ * esp4_offload; that of XDP at the xfrm interface or VTI may be on its way.
  */
 static bool xfrm_xdp_moved(const struct xfrm_xdp_flow *flow,
 			   const struct net_device *in)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Flows that nobody learned: XFRM for XDP asks XFRM itself. */
 
-#include <linux/if_vlan.h>
 #include <net/dst.h>
 #include <net/ip_tunnels.h>
 #include <net/neighbour.h>

@@ -8,11 +8,9 @@
  */
 
 #include <linux/etherdevice.h>
-#include <linux/if_vlan.h>
 #include <linux/slab.h>
 #include <net/ip.h>
 #include <net/ip_tunnels.h>
-#include <net/neighbour.h>
 #include <net/route.h>
 #include <trace/events/xfrm_xdp.h>
 
@@ -173,7 +171,7 @@ xfrm_xdp_offer_vti(struct xfrm_xdp_net *xnet, struct sk_buff *skb,
 	return offer;
 }
 
-/* The only reader of the record, but for those of VTI. */
+/* The end of a record, but for those of VTI. */
 void __xfrm_xdp_rcv(struct sk_buff *skb)
 {
 	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(dev_net(skb->dev));

@@ -5,11 +5,9 @@
  * exactly as the stack would have sent it, or is handed to the stack as it came.
  */
 
-#include <linux/filter.h>
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
 #include <linux/unaligned.h>
-#include <net/arp.h>
 #include <net/dst.h>
 #include <net/inet_ecn.h>
 #include <net/neighbour.h>

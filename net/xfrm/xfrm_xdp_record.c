@@ -3,8 +3,9 @@
  *
  * It lies in the metadata of the frame, which survives tunnels and veth pairs,
  * and where a remote host can put bytes by Geneve options. So it is only good
- * for the netns, device, tuple and state that it was made for, and the first
- * who reads it clears it.
+ * for the netns, device, tuple and state that it was made for. GRO and
+ * __netif_receive_skb_core() read what concerns them; who makes an offer of it,
+ * or finds it false, clears it.
  */
 
 #include <linux/random.h>

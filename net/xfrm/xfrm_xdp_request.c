@@ -9,7 +9,6 @@
  */
 
 #include <linux/if_vlan.h>
-#include <linux/interrupt.h>
 #include <linux/mm.h>
 #include <linux/poison.h>
 #include <net/page_pool/helpers.h>

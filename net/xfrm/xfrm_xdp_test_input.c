@@ -681,6 +681,7 @@ static void test_in_interface(struct kunit *test)
 static void test_in_refuses(struct kunit *test)
 {
 	struct test_in *in = test_in(test);
+	struct xfrm_sec_ctx context = {};
 	enum xfrm_xdp_stat why = 0;
 
 	in->x->mark.m = 1;
@@ -690,6 +691,9 @@ static void test_in_refuses(struct kunit *test)
 	in->x->props.mode = XFRM_MODE_TRANSPORT;
 	KUNIT_EXPECT_NULL(test, test_in_flow(in, &why));
 	in->x->props.mode = XFRM_MODE_TUNNEL;
+	in->x->security = &context;
+	KUNIT_EXPECT_NULL(test, test_in_flow(in, &why));
+	in->x->security = NULL;
 	test_in_again(in);
 }
 

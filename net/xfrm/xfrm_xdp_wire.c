@@ -6,7 +6,6 @@
 #include <linux/icmp.h>
 #include <linux/if_vlan.h>
 #include <net/ip.h>
-#include <net/neighbour.h>
 
 #include "xfrm_xdp_internal.h"
 

@@ -210,6 +210,9 @@ fast_path_down >/dev/null
 ask stream 100000
 expect 'the stack goes on within the window' XfrmXdpOutput=0 equal=1
 fast_path_up
+ask stream 200000
+expect 'and XDP again' 'XfrmXdpOutput>20' equal=1
 ask close
+expect 'what closes it takes the stack' 'XfrmXdpPassConntrack>0'
 rules ''
 finish

@@ -89,7 +89,12 @@ expect 'for the gateway itself: from the interface' XfrmXdpInput=3 XfrmXdpForwar
 each_case interface same_as_stack
 
 new_state 32 if_id 7
-decrypts 'rekeyed: learned again' xfrm_packets=5
+decrypts 'another state: ESP by lookup, what is inside is new' XfrmXdpLookup=1 XfrmXdpLearned=1 \
+	XfrmXdpInput=5 xfrm_packets=5
+new_state 32 if_id 7
+ask send 5 sport=$port
+expect 'and another: not one packet by the stack' XfrmXdpLookup=2 XfrmXdpOffer=0 XfrmXdpInput=5 \
+	XfrmXdpForward=5 arrived=5 good=5 xfrm_packets=5
 chain forward 'iifname "xfrm0" accept; drop'
 ask send 5 sport=1900
 expect 'a rule for the interface: it judges what comes from it' 'XfrmXdpInput>3' \

@@ -128,7 +128,12 @@ expect 'merged by GRO: each of them counted' XfrmXdpInput=40 XfrmXdpForward=0 \
 each_case same_as_stack
 
 new_state
-decrypts 'rekeyed: learned again' xfrm_packets=5
+decrypts 'another state: ESP by lookup, what is inside is new' XfrmXdpLookup=1 XfrmXdpLearned=1 \
+	XfrmXdpInput=5 xfrm_packets=5
+new_state
+ask send 5 sport=$port
+expect 'and another: not one packet by the stack' XfrmXdpLookup=2 XfrmXdpOffer=0 XfrmXdpInput=5 \
+	XfrmXdpForward=5 arrived=5 good=5 xfrm_packets=5
 new_state 32 mark 9
 decrypts 'a state with the mark of the device' XfrmXdpLearned=2 XfrmXdpForward=3 xfrm_packets=5
 new_state
