@@ -256,6 +256,7 @@ struct xfrm_xdp_pols {
  *	interface's or VTI's
  * @judged: netfilter saw the first packet
  * @watched: it did, or VTI got it
+ * @trusted: what may judge each packet did, and xfrm_xdp_trust_filter was on
  * @came: XFRM_XDP_DECRYPT: how packets come through; else how they must have come,
  *	see xfrm_xdp_came(); only to be compared
  * @iif: index of the receiving device
@@ -306,6 +307,7 @@ struct xfrm_xdp_flow {
 	bool				ordinary_in;
 	bool				judged : 1;
 	bool				watched : 1;
+	bool				trusted : 1;
 	unsigned long			came;
 	int				iif;
 	int				ifindex;

@@ -26,7 +26,8 @@
  *				    one that the flow given could be of but for
  *				    its SPI
  *		    -ENXIO        - the flow given is empty
- *		    -EXDEV        - the flow given is of another device
+ *		    -EXDEV        - the flow given is of another device, or GRO
+ *				    decrypts there now, or does not any more
  *		    -EACCES       - the packet came through another state than
  *				    the packets of the flow given, or in clear,
  *				    and policies or rules may tell the two apart
@@ -36,9 +37,12 @@
  *		    -ENOKEY       - no valid state has the SPI of the packet
  *		    -ENETUNREACH  - no unicast route
  *		    -ENOENT       - no policy asks for a transformation
- *		    -EAGAIN       - no state yet; one has been asked for
+ *		    -EAGAIN       - no state yet; one has been asked for. Or an
+ *				    ESP packet that was offered within the last
+ *				    second, and not learned from
  *		    -EOPNOTSUPP   - a state, mode or device that XDP does not do,
- *				    or rules that must see every packet
+ *				    or rules that must see every packet, or those
+ *				    of each SPI
  *		    -EHOSTUNREACH - the next hop is not resolved yet
  *		    -ENOMEM       - out of memory
  *		    other         - what the lookup of the route, or

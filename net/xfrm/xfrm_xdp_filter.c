@@ -100,8 +100,10 @@ void __xfrm_xdp_unstable(struct sk_buff *skb, const char *table,
 {
 	struct xfrm_xdp_net *xnet = xfrm_xdp_offer_net(skb);
 
-	if (READ_ONCE(xnet->trust_filter))
+	if (READ_ONCE(xnet->trust_filter)) {
+		xfrm_xdp_offer_origin(skb)->trusted = true;
 		return;
+	}
 
 	xfrm_xdp_rules_note(xnet, table, chain, rule, what);
 	xfrm_xdp_refuse_skb(skb, XFRM_XDP_NOFILTER);

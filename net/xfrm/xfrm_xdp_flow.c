@@ -215,6 +215,7 @@ static void xfrm_xdp_flow_init(struct xfrm_xdp_flow *flow,
 	flow->in_ifindex = origin->in_ifindex;
 	flow->judged = origin->judged;
 	flow->watched = origin->judged || origin->vti;
+	flow->trusted = origin->trusted;
 	flow->asked = origin->asked;
 	ether_addr_copy(flow->dmac, origin->dmac);
 }

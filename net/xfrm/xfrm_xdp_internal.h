@@ -160,6 +160,7 @@ static inline bool xfrm_xdp_gro_can(const struct net_device *dev)
  * @if_id: what the stack asked XFRM for
  * @sa: state that it was decrypted with, or NULL
  * @judged: netfilter saw it
+ * @trusted: what may judge each packet did, and xfrm_xdp_trust_filter is on
  * @asked: who of it was asked
  * @outer: it is encrypted now
  * @ct: its connections, in clear and encrypted
@@ -182,6 +183,7 @@ struct xfrm_xdp_origin {
 	u32			if_id;
 	struct xfrm_state	*sa;
 	bool			judged;
+	bool			trusted;
 	bool			outer;
 	u64			asked;
 	struct nf_conntrack_flow ct[2];
@@ -201,12 +203,6 @@ static __always_inline unsigned long xfrm_xdp_came(const struct xfrm_state *x,
 						   bool vti)
 {
 	return (unsigned long)x | vti;
-}
-
-/* The state of it, in the same RCU section. */
-static inline struct xfrm_state *xfrm_xdp_came_state(unsigned long came)
-{
-	return (struct xfrm_state *)(came & ~xfrm_xdp_came(NULL, true));
 }
 
 /**

@@ -129,26 +129,53 @@ static bool xfrm_xdp_alike(const struct xfrm_state *x, const struct xfrm_state *
 	       !memcmp(&x->sel, &y->sel, sizeof(x->sel));
 }
 
-/* The state that a packet came through: that of the flow, or after a rekey the one
- * in its place; NULL if both came in clear.
+/* The state with the SPI of an ESP packet, held. As xfrm_input() looks for it, with
+ * the key of VTI for a mark.
+ */
+static struct xfrm_state *xfrm_xdp_state_in(const struct xfrm_xdp_flow *old,
+					    __be32 daddr, __be32 spi)
+{
+	xfrm_address_t addr = { .a4 = daddr };
+	const struct ip_tunnel *tunnel;
+	u32 mark = 0;
+
+	if (old->vti) {
+		tunnel = netdev_priv(old->vti);
+		mark = be32_to_cpu(tunnel->parms.i_key);
+	}
+
+	return xfrm_state_lookup(old->xnet->net, mark, &addr, spi, IPPROTO_ESP,
+				 AF_INET);
+}
+
+/* The state that a packet came through, held, if it may take the place of the flow's;
+ * NULL if it is the flow's, or both came in clear.
  */
 static struct xfrm_state *xfrm_xdp_lookup_sa(const struct xdp_buff *xdp,
 					     const struct xfrm_xdp_flow *old)
 {
 	const struct xfrm_xdp_through *through = xfrm_xdp_through(xdp);
 	unsigned long came = through ? through->came : 0;
-	struct xfrm_state *x = xfrm_xdp_came_state(came);
+	struct xfrm_state *x;
 
+	if (through && old->vti && through->vti != old->in_ifindex)
+		return ERR_PTR(-EACCES);
 	if (came == old->came)
-		return old->sa;
-
-	if (!x || !old->sa || came != xfrm_xdp_came(x, old->vti) ||
-	    (old->vti && through->vti != old->in_ifindex) ||
-	    !xfrm_xdp_alike(x, old->sa) ||
+		return NULL;
+	/* what was trusted may have asked by which state */
+	if (!through || !old->sa || old->trusted ||
 	    xfrm_xdp_names_spi(&old->fwd) || xfrm_xdp_names_spi(&old->in))
 		return ERR_PTR(-EACCES);
 
-	return x;
+	/* only to be compared: it may be older than this RCU section */
+	x = xfrm_xdp_state_in(old, through->daddr, through->spi);
+	if (!x)
+		return ERR_PTR(-EACCES);
+	if (xfrm_xdp_came(x, old->vti) == came && xfrm_xdp_alike(x, old->sa))
+		return x;
+
+	xfrm_state_put(x);
+	return ERR_PTR(-EACCES);
 }
 
 static void xfrm_xdp_inherit(struct xfrm_xdp_origin *origin,
@@ -167,6 +194,7 @@ static void xfrm_xdp_inherit(struct xfrm_xdp_origin *origin,
 		.queue		= old->dev ? old->txq - old->dev->_tx : 0,
 		.if_id		= old->if_id,
 		.judged		= old->judged,
+		.trusted	= old->trusted,
 		.asked		= old->asked,
 		.ct		= { old->ct[0], old->ct[1] },
 		.fl		= old->fl,
@@ -200,41 +228,17 @@ xfrm_xdp_lookup_encrypt(struct xfrm_xdp_net *xnet,
 	return xfrm_xdp_lookup_bundle(xnet, dst, origin, true);
 }
 
-/* Hold the route of a flow, which is being emptied perhaps. */
-static int xfrm_xdp_hold_route(struct dst_entry *route)
-{
-	if (!xfrm_xdp_route_ok(route))
-		return -ESTALE;
-
-	return dst_hold_safe(route) ? 0 : -ENXIO;
-}
-
-/* The route is as good as it was. */
+/* The route is as good as it was; unless the flow is being emptied. */
 static struct xfrm_xdp_flow *
 xfrm_xdp_lookup_plain(struct xfrm_xdp_net *xnet, struct dst_entry *route,
 		      const struct xfrm_xdp_origin *origin)
 {
-	int err = xfrm_xdp_hold_route(route);
+	if (!xfrm_xdp_route_ok(route))
+		return ERR_PTR(-ESTALE);
+	if (!dst_hold_safe(route))
+		return ERR_PTR(-ENXIO);
 
-	return err ? ERR_PTR(err) :
-		     xfrm_xdp_lookup_flow(xnet, route, origin, true);
-}
-
-/* As xfrm_input() looks for it, with the key of VTI for a mark. */
-static struct xfrm_state *xfrm_xdp_state_in(const struct xfrm_xdp_flow *old,
-					    __be32 spi)
-{
-	xfrm_address_t daddr = { .a4 = old->tuple.daddr };
-	const struct ip_tunnel *tunnel;
-	u32 mark = 0;
-
-	if (old->vti) {
-		tunnel = netdev_priv(old->vti);
-		mark = be32_to_cpu(tunnel->parms.i_key);
-	}
-
-	return xfrm_state_lookup(old->xnet->net, mark, &daddr, spi, IPPROTO_ESP,
-				 AF_INET);
+	return xfrm_xdp_lookup_flow(xnet, route, origin, true);
 }
 
 /* A rule for ports would find the SPI in their place. */
@@ -247,9 +251,51 @@ static bool xfrm_xdp_routed_by_ports(const struct net *net)
 #endif
 }
 
-/* A packet of another state: on its way to xfrm_input() nobody asked for the SPI of
- * those of the flow, and only there a state comes into play.
+/* May packets of other states be decrypted by what was learned of this one? On the
+ * way to xfrm_input() nobody may have asked for the SPI. A mark that rules gave it
+ * would show only in what a state without output mark decrypted.
  */
+static bool xfrm_xdp_any_spi(const struct xfrm_xdp_flow *old)
+{
+	return !old->trusted && !old->sa->props.smark.m &&
+	       !xfrm_xdp_routed_by_ports(old->xnet->net);
+}
+
+/* Does the flow of an ESP packet differ from it by the SPI only? Set @origin for one
+ * that does not. Returns 0 or an errno.
+ */
+static int xfrm_xdp_check_other(const struct xdp_buff *xdp,
+				const struct xfrm_xdp_flow *old,
+				const struct dst_entry *route,
+				struct xfrm_xdp_origin *origin)
+{
+	struct xfrm_xdp_tuple tuple;
+	int err;
+
+	err = xfrm_xdp_packet_tuple(xdp, &tuple);
+	if (err)
+		return err;
+	xfrm_xdp_inherit(origin, old);
+	origin->tuple.ports = tuple.ports;
+	if (xfrm_xdp_through(xdp) ||
+	    memcmp(&tuple, &origin->tuple, sizeof(tuple)))
+		return -EPROTO;
+
+	/* no event tells of esp4_offload */
+	if (xfrm_xdp_gro_can(xdp->rxq->dev) != old->gro_can)
+		return -EXDEV;
+	if (!xfrm_xdp_route_ok(route))
+		return -ESTALE;
+	if (old->ct[0].ct && !nf_conntrack_flow_same(&old->ct[0]))
+		return -EPERM;
+	if (!xfrm_xdp_any_spi(old))
+		return -EOPNOTSUPP;
+
+	/* it was offered, and not learned: that would fail here as well */
+	return xfrm_xdp_held(old->xnet, old->iif, &tuple) ? -EAGAIN : 0;
+}
+
+/* Only in xfrm_input() the state comes into play. */
 static struct xfrm_xdp_flow *
 xfrm_xdp_lookup_decrypt(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 			const struct xfrm_xdp_flow *old,
@@ -258,43 +304,61 @@ xfrm_xdp_lookup_decrypt(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	enum xfrm_xdp_stat why = XFRM_XDP_NOSTATE;
 	struct xfrm_xdp_flow *flow = NULL;
 	struct xfrm_xdp_origin origin;
-	struct xfrm_xdp_tuple tuple;
 	struct xfrm_state *x;
 	int err;
 
-	err = xfrm_xdp_packet_tuple(xdp, &tuple);
+	err = xfrm_xdp_check_other(xdp, old, route, &origin);
 	if (err)
 		return ERR_PTR(err);
-	xfrm_xdp_inherit(&origin, old);
-	origin.tuple.ports = tuple.ports;
-	if (xfrm_xdp_through(xdp) ||
-	    memcmp(&tuple, &origin.tuple, sizeof(tuple)))
-		return ERR_PTR(-EPROTO);
-	if (xfrm_xdp_routed_by_ports(xnet->net))
-		return ERR_PTR(-EOPNOTSUPP);
 
-	x = xfrm_xdp_state_in(old, tuple.ports);
+	x = xfrm_xdp_state_in(old, origin.tuple.daddr, origin.tuple.ports);
 	if (!x)
 		return ERR_PTR(-ENOKEY);
-	if (READ_ONCE(x->km.state) != XFRM_STATE_VALID) {
-		xfrm_state_put(x);
-		return ERR_PTR(-ENOKEY);
-	}
 
-	err = xfrm_xdp_hold_route(route);
-	if (err) {
-		xfrm_state_put(x);
-		return ERR_PTR(err);
-	}
+	err = -ENOKEY;
+	if (READ_ONCE(x->km.state) != XFRM_STATE_VALID)
+		goto put_state;
+	err = -ENXIO;
+	if (!dst_hold_safe(route))
+		goto put_state;
 
 	origin.sa = x;
 	if (x->dir != XFRM_SA_DIR_OUT && x->if_id == old->if_id)
 		why = xfrm_xdp_input_check(xnet->net, &origin);
 	if (!why)
 		flow = xfrm_xdp_flow_create_in(xnet, route, &origin, &why);
+	err = xfrm_xdp_lookup_errno(why);
 	dst_release(route);
+put_state:
 	xfrm_state_put(x);
-	return flow ?: ERR_PTR(xfrm_xdp_lookup_errno(why));
+	return flow ?: ERR_PTR(err);
+}
+
+/* A packet that goes on encrypted or in clear, and may have come through another
+ * state than the flow's.
+ */
+static struct xfrm_xdp_flow *
+xfrm_xdp_lookup_output(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
+		       const struct xfrm_xdp_flow *old, struct dst_entry *dst)
+{
+	struct xfrm_xdp_origin origin;
+	struct xfrm_xdp_flow *flow;
+	struct xfrm_state *x;
+
+	x = xfrm_xdp_lookup_sa(xdp, old);
+	if (IS_ERR(x))
+		return ERR_CAST(x);
+
+	xfrm_xdp_inherit(&origin, old);
+	origin.sa = x ?: old->sa;
+	if (old->kind == XFRM_XDP_PLAIN)
+		flow = xfrm_xdp_lookup_plain(xnet, dst, &origin);
+	else
+		flow = xfrm_xdp_lookup_encrypt(xnet, old,
+					       (struct xfrm_dst *)dst, &origin);
+	if (x)
+		xfrm_state_put(x);
+	return flow;
 }
 
 /**
@@ -313,9 +377,7 @@ struct xfrm_xdp_flow *
 xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 		      struct xfrm_xdp_flow *old)
 {
-	struct xfrm_xdp_origin origin;
 	struct dst_entry *dst;
-	struct xfrm_state *x;
 
 	dst = READ_ONCE(old->dst);
 	if (!dst)
@@ -329,17 +391,7 @@ xfrm_xdp_lookup_again(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	if (old->kind == XFRM_XDP_DECRYPT)
 		return xfrm_xdp_lookup_decrypt(xdp, xnet, old, dst);
 
-	x = xfrm_xdp_lookup_sa(xdp, old);
-	if (IS_ERR(x))
-		return ERR_CAST(x);
-
-	xfrm_xdp_inherit(&origin, old);
-	origin.sa = x;
-	if (old->kind == XFRM_XDP_PLAIN)
-		return xfrm_xdp_lookup_plain(xnet, dst, &origin);
-
-	return xfrm_xdp_lookup_encrypt(xnet, old, (struct xfrm_dst *)dst,
-				       &origin);
+	return xfrm_xdp_lookup_output(xdp, xnet, old, dst);
 }
 
 /**

@@ -133,7 +133,7 @@ static void print_text_row(const struct flow_row *row, bool first)
 /* The programs' own: no packet counts for it. */
 static bool for_new_states(const struct xdp_xfrm_key *key)
 {
-	return key->protocol == IPPROTO_ESP && !key->ports;
+	return key->protocol == IPPROTO_ESP && key->sa == XDP_XFRM_ANY_SPI;
 }
 
 /* A key that is deleted meanwhile sends the iteration back to the start: never

@@ -23,6 +23,7 @@
 #define ENXIO	6
 #define EACCES	13
 #define EXDEV	18
+#define EINVAL	22
 #define ESTALE	116
 #define EKEYEXPIRED	127
 
@@ -141,11 +142,11 @@ static __always_inline void drop_flow(struct xdp_xfrm_value *value,
 }
 
 /* Route, policy or state have changed, on this side or on that where the packet came
- * from: ask XFRM again, use what it says.
+ * from: ask XFRM again, use what it says. Or return @why once more.
  */
 static __always_inline int output_again(struct xdp_md *ctx,
 					struct xdp_xfrm_value *value,
-					xfrm_xdp_flow_t *stale)
+					xfrm_xdp_flow_t *stale, int why)
 {
 	struct bpf_xdp_xfrm_opts opts = {};
 	xfrm_xdp_flow_t *flow, *old;
@@ -153,7 +154,7 @@ static __always_inline int output_again(struct xdp_md *ctx,
 
 	flow = bpf_xdp_xfrm_lookup(ctx, stale, &opts, sizeof(opts));
 	if (!flow)
-		return -ESTALE;
+		return why;
 
 	ret = bpf_xdp_xfrm_output(ctx, flow);
 	old = bpf_kptr_xchg(&value->flow, flow);
@@ -168,7 +169,7 @@ static __always_inline int output_again(struct xdp_md *ctx,
 static __always_inline bool is_stale(int err)
 {
 	return err == -ENOENT || err == -ESTALE || err == -EPERM || err == -ENXIO ||
-	       err == -EXDEV;
+	       err == -EXDEV || err == -EINVAL;
 }
 
 static __always_inline void count(struct xdp_xfrm_value *value, __u64 len)
@@ -198,7 +199,7 @@ static __always_inline int forward(struct xdp_md *ctx, struct xdp_xfrm_key *key,
 	if (ret > 0)
 		goto sent;
 	if (ret == -ESTALE || ret == -EACCES)
-		ret = output_again(ctx, value, flow);
+		ret = output_again(ctx, value, flow, ret);
 	if (ret > 0)
 		goto sent;
 	if (!ret)
@@ -224,12 +225,11 @@ static __always_inline int input_first(struct xdp_md *ctx,
 				       struct bpf_xdp_xfrm_sa *sa)
 {
 	struct bpf_xdp_xfrm_opts opts = {};
-	struct xdp_xfrm_key any = *key;
+	struct xdp_xfrm_key any = any_spi(key);
 	struct xdp_xfrm_value *value;
-	xfrm_xdp_flow_t *flow;
+	xfrm_xdp_flow_t *flow, *same;
 	int ret;
 
-	any.ports = 0;
 	value = bpf_map_lookup_elem(&xdp_xfrm_flows, &any);
 	if (!value)
 		return -ENOENT;
@@ -245,6 +245,10 @@ static __always_inline int input_first(struct xdp_md *ctx,
 	}
 
 	ret = bpf_xdp_xfrm_input(ctx, flow, sa, sizeof(*sa));
+	/* the one before belongs to a state that goes */
+	same = bpf_xfrm_xdp_flow_acquire(flow);
+	if (same)
+		keep_flow(&any, same);
 	value = keep_flow(key, flow);
 	if (value && ret > 0)
 		count(value, len);

@@ -7,6 +7,7 @@
 #include <linux/types.h>
 
 #define XDP_XFRM_MAX_FLOWS	65536
+#define XDP_XFRM_ANY_SPI	0xffffffff
 
 /**
  * struct xdp_xfrm_key - key of the flow map
@@ -14,12 +15,13 @@
  * @saddr: source address
  * @daddr: destination address
  * @ports: source and destination port; for ICMP echo type, code and identifier;
- *	for ESP the SPI; or zero for any, to make flows of new states with
+ *	for ESP the SPI
  * @protocol: IP protocol
  * @dscp: TOS octet without its ECN bits
  * @vlan_tci: IEEE 802.1Q tag of the frame, zero without one
  * @sa: zero for a packet that came in clear; else one more than the reqid of the
- *	state it was decrypted with, which survives a rekey
+ *	state it was decrypted with, which survives a rekey; or XDP_XFRM_ANY_SPI for
+ *	the flow that those of new states are made with, so that no packet meets it
  *
  * A multiple of 8 bytes compares fastest.
  */

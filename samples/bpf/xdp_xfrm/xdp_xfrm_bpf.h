@@ -47,6 +47,17 @@ extern xfrm_xdp_flow_t *
 bpf_xfrm_xdp_flow_acquire(xfrm_xdp_flow_t *flow) __ksym;
 extern void bpf_xfrm_xdp_flow_release(xfrm_xdp_flow_t *flow) __ksym;
 
+/* Where the flow is that may do for an ESP packet of a state without one. */
+static __always_inline struct xdp_xfrm_key
+any_spi(const struct xdp_xfrm_key *key)
+{
+	struct xdp_xfrm_key any = *key;
+
+	any.ports = 0;
+	any.sa = XDP_XFRM_ANY_SPI;
+	return any;
+}
+
 /* Put a flow into the map, in the place of the one that is there. An entry keeps its
  * counters. Consumes @flow. Returns its entry, or NULL without room.
  */

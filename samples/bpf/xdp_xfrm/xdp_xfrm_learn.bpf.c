@@ -37,9 +37,9 @@ int BPF_PROG(flow_add, const struct xfrm_xdp_md *md, struct xfrm_xdp_flow *flow)
 	if (!keep(&key, flow))
 		return -ENOENT;
 
-	/* For the states to come after this one */
-	if (key.protocol == IPPROTO_ESP) {
-		key.ports = 0;
+	/* for the states to come after this one */
+	if (key.protocol == IPPROTO_ESP && !key.sa) {
+		key = any_spi(&key);
 		keep(&key, flow);
 	}
 	return 0;

@@ -10,8 +10,8 @@
   update                     another program in the link
   unlink                     no link any more
   pin PATH TYPE              a program for a route (lwtunnel) that passes everything
-  migrate SRC DST REQID OLD_SRC OLD_DST NEW_SRC NEW_DST
-                             the tunnel of an out policy has other ends
+  migrate DIR SRC DST REQID OLD_SRC OLD_DST NEW_SRC NEW_DST
+                             the tunnel of a policy has other ends
   connection ID NUMBER VALUE an attribute of the entry of an ICMP flow from A to B
 """
 
@@ -40,7 +40,7 @@ IFLA_AF_SPEC = 26
 IFLA_INET_CONF = 1
 XFRM_MSG_MIGRATE = 0x21
 XFRMA_MIGRATE = 17
-XFRM_POLICY_OUT = 1
+XFRM_POLICY = {"in": 0, "out": 1, "fwd": 2}
 XFRM_MODE_TUNNEL = 1
 IPPROTO_ESP = 50
 SIOCSIFVLAN = 0x8983
@@ -141,13 +141,13 @@ def address(text):
     return socket.inet_aton(text) + bytes(12)
 
 
-def migrate(src, dst, reqid, *ends):
+def migrate(direction, src, dst, reqid, *ends):
     """struct xfrm_userpolicy_id, and one struct xfrm_user_migrate"""
     (src, src_len), (dst, dst_len) = src.split("/"), dst.split("/")
     old_src, old_dst, new_src, new_dst = map(address, ends)
     body = address(dst) + address(src) + bytes(8) + struct.pack("=HBBBxxxiI", socket.AF_INET, int(dst_len),
                                                                 int(src_len), 0, 0, 0)
-    body += struct.pack("=IBxxx", 0, XFRM_POLICY_OUT)
+    body += struct.pack("=IBxxx", 0, XFRM_POLICY[direction])
     body += attribute(XFRMA_MIGRATE, old_dst + old_src + new_dst + new_src +
                       struct.pack("=BBHIHH", IPPROTO_ESP, XFRM_MODE_TUNNEL, 0, int(reqid), socket.AF_INET, socket.AF_INET))
     request(NETLINK_XFRM, XFRM_MSG_MIGRATE, body)

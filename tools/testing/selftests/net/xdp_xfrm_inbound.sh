@@ -119,6 +119,19 @@ ask send 5 sport=1002
 expect 'another state in its place: not one packet by the stack' XfrmXdpLookup=2 \
 	XfrmXdpOffer=0 XfrmXdpInput=5 XfrmXdpForward=5 arrived=5 good=5
 
+# by a reqid that no state has: only the policy changes
+g1 ip xfrm policy update src "$NET_B" dst "$NET_A" dir fwd \
+	tmpl src "$IP_G2_WAN" dst "$IP_G1_WAN" proto esp mode tunnel
+ask send 5 sport=1006
+expect 'another policy' arrived=5 good=5 XfrmXdpForward=3
+g1 python3 -S -c 'import sys, xdp_xfrm_change as x; x.change(*sys.argv[1:])' migrate fwd "$NET_B" "$NET_A" \
+	77 "$IP_G2_WAN" "$IP_G1_WAN" 192.0.2.9 "$IP_G1_WAN"
+ask send 5 sport=1006
+expect 'it was migrated: not one packet' XfrmXdpForward=0 arrived=0 XfrmInTmplMismatch=5
+g1 ip xfrm policy delete src "$NET_B" dst "$NET_A" dir fwd
+tunnel_policies "$NET_A" "$NET_B" "$IP_G1_WAN" "$IP_G2_WAN" | grep 'dir fwd' |
+	ip -n "$NS_G1" -batch -
+
 before=$(at_g2)
 ask send 10 sport=1004 dst=10.3.0.2
 expect 'hub: decrypted and encrypted again' XfrmXdpLearned=1 XfrmXdpInput=10 XfrmXdpOutput=9 \
@@ -142,6 +155,10 @@ expect 'a mark of the state: routed by it, in XDP too' XfrmXdpLearned=2 XfrmXdpI
 g1 ip rule del fwmark 7/0xf lookup 100
 ask send 5 sport=1005
 expect 'the rule gone: as the others' arrived=5 good=5 XfrmXdpPassDst=2 XfrmXdpForward=3
+new_state
+ask send 5 sport=1005
+expect 'a state without mark in its place: learned anew' XfrmXdpLookup=0 XfrmXdpLearned=2 \
+	XfrmXdpInput=4 XfrmXdpForward=3 arrived=5 good=5
 
 # IPv6 inside goes up the stack, with its security path
 g1 sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.all.forwarding=1
@@ -187,6 +204,22 @@ expect 'a rule asks by which state: forwarded by the stack' XfrmXdpNoFilter=1 \
 chain input "esp spi $spi accept"
 ask send 5 sport=1003
 expect 'a rule asks for the SPI: by the stack' XfrmXdpInput=0 arrived=5 good=5
+
+# the operator says that the verdict on one packet is that on its flow, but not on all
+g1 sysctl -qw net.core.xfrm_xdp_trust_filter=1
+chain input "esp spi $spi accept; ip protocol esp drop"
+ask send 5 sport=1003
+expect 'trusted: in XDP' XfrmXdpInput=4 XfrmXdpForward=4 arrived=5 good=5
+new_state
+ask send 5 sport=1003
+expect 'but not for another SPI, which the rules drop' XfrmXdpInput=0 arrived=0
+chain forward "ipsec in spi $spi accept; ip protocol udp drop"
+ask send 5 sport=1003
+expect 'trusted: forwarded in XDP' XfrmXdpForward=3 arrived=5 good=5
+new_state
+ask send 5 sport=1003
+expect 'but not from another state, which the rules drop' XfrmXdpInput=5 XfrmXdpForward=0 arrived=0
+g1 sysctl -qw net.core.xfrm_xdp_trust_filter=0
 g1 nft flush ruleset
 
 each_case same_as_stack

@@ -304,7 +304,7 @@ g1 ip xfrm policy delete src "$NET_A" dst "$IP_B" dir out
 nothing 'another policy, another reqid' XfrmXdpPassDst=1
 rules ''
 known
-ask change migrate "$NET_A" "$NET_B" "$REQID" "$IP_G1_WAN" "$IP_G2_WAN" "$IP_G1_WAN" $hop1
+ask change migrate out "$NET_A" "$NET_B" "$REQID" "$IP_G1_WAN" "$IP_G2_WAN" "$IP_G1_WAN" $hop1
 flow+=(outer=any)
 send 3 "${flow[@]}"
 expect 'migrated: to the new end at once' XfrmXdpPassDst=1 good=3 outer_dst=$hop1 dmac=$mac1
