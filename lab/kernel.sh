@@ -36,8 +36,9 @@ make=(make "-j$(nproc)" "O=$dir" "CC=ccache gcc" "HOSTCC=ccache gcc")
 [[ $kernel != uml ]] || make+=(ARCH=um)
 [[ $kernel != patch ]] || make+=(W=1)
 
-# The same objects from every clone: relative paths, no clock, no names
-export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$source CCACHE_MAXSIZE=${CCACHE_MAXSIZE-5G}
+# The same objects from every clone: relative paths, no clock, no names. What gcc says of the
+# headers is believed: without running the preprocessor first a miss takes a quarter less.
+export CCACHE_DEPEND=1 CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$source CCACHE_MAXSIZE=${CCACHE_MAXSIZE-5G}
 export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970'
 export KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab KBUILD_BUILD_VERSION=1
 export LC_ALL=C
