@@ -206,7 +206,7 @@ ip -n "$NS_G1" -batch - <<-EOF
 EOF
 new_state 32 flag af-unspec
 ask send 5 v6=1
-expect 'IPv6 inside: decrypted in XDP, forwarded by the stack' XfrmXdpInput=4 \
+expect 'IPv6 inside: decrypted in XDP, forwarded by the stack' XfrmXdpInput=5 \
 	XfrmXdpForward=0 arrived=5 good=5 xfrm_packets=5 xfrm_bytes=500
 g1 sysctl -qw net.ipv6.conf.all.disable_ipv6=1
 

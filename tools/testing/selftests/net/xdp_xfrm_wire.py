@@ -425,9 +425,10 @@ class Wire:
         return facts
 
     def close(self):
+        self.begin()
         for sock in self.connection:
             sock.close()
-        return {}
+        return self.end("any", datagrams=False)
 
     def tcp(self, count):
         connected = self.connect()
