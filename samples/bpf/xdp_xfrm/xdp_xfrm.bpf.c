@@ -245,8 +245,8 @@ static __always_inline int input_first(struct xdp_md *ctx,
 	}
 
 	ret = bpf_xdp_xfrm_input(ctx, flow, sa, sizeof(*sa));
-	/* the one before belongs to a state that goes */
-	same = bpf_xfrm_xdp_flow_acquire(flow);
+	/* the one before belongs to a state that goes; forged ones change nothing */
+	same = ret > 0 ? bpf_xfrm_xdp_flow_acquire(flow) : NULL;
 	if (same)
 		keep_flow(&any, same);
 	value = keep_flow(key, flow);
