@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* bpf_xdp_xfrm_lookup() on the way in: what comes by a new state takes the flows that
- * were learned by the old one, if nobody could tell the two apart; and every errno.
+ * were learned by the old one, if nobody could tell the two apart; and its errnos there.
  *
  * B sends to A, as in xdp_xfrm_topology.h but the other way: its stack encrypts. The
  * program runs on wan0 of the gateway.
