@@ -119,6 +119,7 @@ enum xfrm_xdp_stat {
 	XFRM_XDP_HELD,			/* packets not offered again so soon */
 	XFRM_XDP_LEARNED,		/* offers that became flows */
 	XFRM_XDP_FLOWDEAD,		/* flows emptied by device or netns */
+	XFRM_XDP_FLOWEXPIRED,		/* flows emptied that nothing takes */
 
 	/* Why output() or input() passed a packet. */
 	XFRM_XDP_PASSKIND,
@@ -228,11 +229,11 @@ struct xfrm_xdp_rewrite {
 
 /**
  * struct xfrm_xdp_pols - the policies that let the first packet pass
- * @pols: policies, one reference to each
+ * @pols: policies, one reference to each; those of two questions at most
  * @num: how many
  */
 struct xfrm_xdp_pols {
-	struct xfrm_policy	*pols[XFRM_POLICY_TYPE_MAX];
+	struct xfrm_policy	*pols[2 * XFRM_POLICY_TYPE_MAX];
 	u8			num;
 };
 
@@ -249,7 +250,8 @@ struct xfrm_xdp_pols {
  *	while @dst is
  * @xnet: the netns, valid while @dst is
  * @type: callbacks for the protocol of the bundle's state
- * @genid: generation of the netns in which the flow was last found authorised
+ * @genid: the same as @verdict, or no generation at all: no packet has taken the
+ *	flow since xfrm_xdp_gc() looked at it
  * @kind: what to do
  * @ordinary: encrypts what came in clear and netfilter did not see
  * @ordinary_in: decrypts what netfilter did not see, and is neither GRO's nor an xfrm
@@ -284,14 +286,16 @@ struct xfrm_xdp_pols {
  * @in_ifindex: index of the device that the stack receives on: @iif, a VLAN
  *	device above it, or the device that got what was decrypted
  * @asked: chains and sets of nf_tables that judged it, by xfrm_xdp_rules_bit()
+ * @verdict: generation of the netns in which the flow was last found authorised
+ * @idle: how often xfrm_xdp_gc() has found it unused, protected by @bucket
  * @upper: packets pass devices that count them, see xfrm_xdp_upper.c
  * @bucket: the netns' list that it is in, by the device of the route
  * @node: in @bucket
  * @rcu: freed by RCU
  * @ct_rcu: to put @ct after it was emptied
  *
- * Made by the stack or by bpf_xdp_xfrm_lookup(), immutable but for @genid and being
- * emptied. It never pins a device: see xfrm_xdp_flow_empty().
+ * Made by the stack or by bpf_xdp_xfrm_lookup(), immutable but for @genid, @verdict and
+ * @idle, and being emptied. It never pins a device, see xfrm_xdp_gc.c.
  */
 struct xfrm_xdp_flow {
 	struct dst_entry		*dst;
@@ -332,10 +336,12 @@ struct xfrm_xdp_flow {
 	struct net_device		*vti;
 	struct xfrm_xdp_pols		in;
 	u64				asked;
+	u32				verdict;
+	u16				idle;
 	refcount_t			refcnt;
 	struct flowi			fl;
 	struct xfrm_xdp_bucket		*bucket;
-	struct hlist_node		node;
+	struct list_head		node;
 	struct rcu_head			rcu;
 	struct rcu_head			ct_rcu;
 };

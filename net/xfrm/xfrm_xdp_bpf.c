@@ -22,9 +22,9 @@
  *		    -EINVAL       - opts__sz is wrong or reserved is not zero
  *		    -ESRCH        - nobody takes flows in this netns, so not
  *				    all that ends them is watched; without a flow
- *		    -EPROTO       - not an IPv4 packet that XDP forwards, or not
- *				    one that the flow given could be of but for
- *				    its SPI
+ *		    -EPROTO       - not an IPv4 packet that XDP forwards; with a
+ *				    flow of ESP packets, not one that could be of
+ *				    it but for its SPI
  *		    -ENXIO        - the flow given is empty
  *		    -EXDEV        - the flow given is of another device, or GRO
  *				    decrypts there now, or does not any more
@@ -33,20 +33,25 @@
  *				    and policies or rules may tell the two apart
  *		    -EPERM        - the flow given is not authorised any more, or
  *				    a policy blocks the packet
- *		    -ESTALE       - the input route of the flow given is stale
+ *		    -ESTALE       - the route of the flow given is stale, or what
+ *				    XFRM says now would take the packet another
+ *				    way
  *		    -ENOKEY       - no valid state has the SPI of the packet
  *		    -ENETUNREACH  - no unicast route
  *		    -ENOENT       - no policy asks for a transformation
  *		    -EAGAIN       - no state yet; one has been asked for. Or an
  *				    ESP packet that was offered within the last
  *				    second, and not learned from
- *		    -EOPNOTSUPP   - a state, mode or device that XDP does not do,
- *				    or rules that must see every packet, or those
- *				    of each SPI
- *		    -EHOSTUNREACH - the next hop is not resolved yet
+ *		    -EOPNOTSUPP   - a state, mode, route or device that XDP does
+ *				    not do, next hops taken by turns, or rules
+ *				    that must see every packet, or those of each
+ *				    SPI
+ *		    -EHOSTUNREACH - the next hop is not resolved yet, or there
+ *				    are too many in the neighbour table
  *		    -ENOMEM       - out of memory
  *		    other         - what the lookup of the route, or
- *				    xfrm_lookup_with_ifid(), said
+ *				    xfrm_lookup_with_ifid(), said; a route that
+ *				    refuses by one of these numbers says so, too
  * @mark	- Mark for route and policy lookup, without a flow
  * @if_id	- XFRM interface id, without a flow
  * @reserved	- Must be zero
@@ -284,7 +289,7 @@ __bpf_kfunc int bpf_xdp_xfrm_offer(struct xdp_md *ctx, const void *key,
  *	 policy asks for more
  *   0 - It was dropped: XDP_DROP
  * < 0 - The packet is as it was, the stack has to take it: XDP_PASS. The errno
- *	 says why, see xfrm_xdp_input()
+ *	 says why, see xfrm_xdp_input(); -EINVAL also if sa__sz is wrong
  */
 __bpf_kfunc int bpf_xdp_xfrm_input(struct xdp_md *ctx,
 				   struct xfrm_xdp_flow *flow,

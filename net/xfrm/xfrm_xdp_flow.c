@@ -1,12 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Flows of XFRM for XDP: how they are made, emptied and freed.
- *
- * A flow lives in a BPF map, as long as its programs like. It must not keep a
- * device or a netns from going, so all flows are also on lists of the kernel's
- * own, by the device of their route: when the device or the netns goes, the
- * flows are emptied, and what stays in the map is a shell that passes every
- * packet.
- */
+/* Flows of XFRM for XDP: how they are made. xfrm_xdp_gc.c has their end. */
 
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
@@ -19,97 +12,15 @@
 
 static struct kmem_cache *xfrm_xdp_flow_cache __ro_after_init;
 
-/* The device that the references of a flow hold. */
-static const struct net_device *xfrm_xdp_flow_home(const struct xfrm_xdp_flow *flow)
-{
-	return flow->neigh ? flow->neigh->dev : flow->dst->dev;
-}
-
-static struct xfrm_xdp_bucket *xfrm_xdp_bucket(struct xfrm_xdp_net *xnet,
-					       const struct net_device *dev)
-{
-	return &xnet->bucket[dev->ifindex % XFRM_XDP_FLOW_BUCKETS];
-}
-
-static void xfrm_xdp_flow_disconnect(struct xfrm_xdp_flow *flow)
-{
-	nf_conntrack_flow_put(&flow->ct[0]);
-	nf_conntrack_flow_put(&flow->ct[1]);
-}
-
-static void xfrm_xdp_flow_disconnect_rcu(struct rcu_head *rcu)
-{
-	struct xfrm_xdp_flow *flow;
-
-	flow = container_of(rcu, struct xfrm_xdp_flow, ct_rcu);
-	xfrm_xdp_flow_disconnect(flow);
-	flow->ct[0].ct = NULL;
-	flow->ct[1].ct = NULL;
-	xfrm_xdp_flow_put(flow);
-}
-
-/* Take back all that the flow refers to. Readers may still be looking at it:
- * dst, neighbour, state and policies are freed by RCU. A connection could become
- * another one at once, so it is kept until they are done. Caller holds the
- * bucket's lock.
+/**
+ * xfrm_xdp_flow_free() - free a flow that refers to nothing but its type
+ * @flow: flow
  */
-static void xfrm_xdp_flow_empty(struct xfrm_xdp_flow *flow)
-{
-	struct dst_entry *dst = flow->dst;
-
-	hlist_del_init(&flow->node);
-	WRITE_ONCE(flow->dst, NULL);
-	dst_release(dst);
-	if (flow->neigh)
-		neigh_release(flow->neigh);
-	if (flow->sa)
-		xfrm_state_put(flow->sa);
-	xfrm_pols_put(flow->fwd.pols, flow->fwd.num);
-	xfrm_pols_put(flow->in.pols, flow->in.num);
-	/* else xfrm_xdp_flow_free_rcu() is on its way */
-	if ((flow->ct[0].ct || flow->ct[1].ct) &&
-	    refcount_inc_not_zero(&flow->refcnt))
-		call_rcu(&flow->ct_rcu, xfrm_xdp_flow_disconnect_rcu);
-}
-
-static void xfrm_xdp_flow_free(struct xfrm_xdp_flow *flow)
+void xfrm_xdp_flow_free(struct xfrm_xdp_flow *flow)
 {
 	if (flow->type)
 		xfrm_put_type_xdp(flow->type);
 	kmem_cache_free(xfrm_xdp_flow_cache, flow);
-}
-
-static void xfrm_xdp_flow_free_rcu(struct rcu_head *rcu)
-{
-	struct xfrm_xdp_flow *flow;
-	struct xfrm_xdp_bucket *bucket;
-
-	flow = container_of(rcu, struct xfrm_xdp_flow, rcu);
-
-	/* The netns waits for us in its exit, so while dst is there xnet is. */
-	if (READ_ONCE(flow->dst)) {
-		bucket = flow->bucket;
-		spin_lock_bh(&bucket->lock);
-		if (flow->dst)
-			xfrm_xdp_flow_empty(flow);
-		spin_unlock_bh(&bucket->lock);
-	}
-
-	xfrm_xdp_flow_disconnect(flow);
-	xfrm_xdp_flow_free(flow);
-}
-
-/**
- * xfrm_xdp_flow_put() - drop a reference to a flow
- * @flow: flow
- *
- * Any context: on 6.12 BPF maps call it under a raw spinlock with interrupts
- * off, so all real work is left to RCU.
- */
-void xfrm_xdp_flow_put(struct xfrm_xdp_flow *flow)
-{
-	if (refcount_dec_and_test(&flow->refcnt))
-		call_rcu(&flow->rcu, xfrm_xdp_flow_free_rcu);
 }
 
 /* Is @x a state that XDP can use as the stack would, either way? */
@@ -133,15 +44,23 @@ static bool xfrm_xdp_state_out_ok(const struct xfrm_state *x)
 	return xfrm_xdp_state_ok(x) && !x->props.smark.m;
 }
 
-/* Does every CPU encrypt with the same state? */
-static bool xfrm_xdp_all_cpus(const struct xfrm_xdp_net *xnet,
-			      const struct xfrm_dst *xdst)
+/* Will all packets be encrypted by the states of the bundle, and by no others? On
+ * every CPU, and also when there is one for a template that could do without.
+ */
+static bool xfrm_xdp_no_other_state(const struct xfrm_xdp_net *xnet,
+				    const struct xfrm_dst *xdst)
 {
-	int i;
+	const struct xfrm_policy *pol;
+	int i, j;
 
 	for (i = 0; i < xdst->num_pols; i++) {
-		if (xdst->pols[i]->flags & XFRM_POLICY_CPU_ACQUIRE)
+		pol = xdst->pols[i];
+		if (pol->flags & XFRM_POLICY_CPU_ACQUIRE)
 			return false;
+		for (j = 0; j < pol->xfrm_nr; j++) {
+			if (pol->xfrm_vec[j].optional)
+				return false;
+		}
 	}
 
 	return !READ_ONCE(xnet->per_cpu);
@@ -210,6 +129,7 @@ static void xfrm_xdp_flow_init(struct xfrm_xdp_flow *flow,
 	flow->sa = origin->sa;
 	flow->came = xfrm_xdp_came(origin->sa, origin->vti);
 	flow->genid = origin->genid;
+	flow->verdict = origin->genid;
 	flow->tuple = origin->tuple;
 	flow->iif = origin->iif;
 	flow->in_ifindex = origin->in_ifindex;
@@ -252,8 +172,10 @@ static bool xfrm_xdp_flow_link(struct xfrm_xdp_flow *flow,
 	bucket = xfrm_xdp_bucket(flow->xnet, dev);
 	flow->bucket = bucket;
 	spin_lock_bh(&bucket->lock);
-	hlist_add_head(&flow->node, &bucket->flows);
+	list_add_tail(&flow->node, &bucket->flows);
+	bucket->num++;
 	spin_unlock_bh(&bucket->lock);
+	xfrm_xdp_gc_start(flow->xnet);
 	return true;
 
 put_ct:
@@ -279,6 +201,17 @@ static bool xfrm_xdp_same_hop(const struct xfrm_xdp_net *xnet,
 	return origin->rt_genid == rt_genid_ipv4(xnet->net) &&
 	       origin->rt_genid != atomic_read(&xnet->turns) &&
 	       !(dst_rtable(path)->rt_flags & RTCF_REDIRECTED);
+}
+
+/* A flow keeps its next hop from being collected, and where there are too many of
+ * them new ones could not be resolved. As neigh_alloc() asks.
+ */
+static bool xfrm_xdp_neigh_table_full(const struct neighbour *neigh)
+{
+	const struct neigh_table *tbl = neigh->tbl;
+
+	return !list_empty(&neigh->gc_list) &&
+	       atomic_read(&tbl->gc_entries) > READ_ONCE(tbl->gc_thresh2);
 }
 
 static bool xfrm_xdp_flow_type(struct xfrm_xdp_flow *flow, struct xfrm_state *x)
@@ -388,13 +321,18 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	}
 
 	if (x && (xfrm_dst_child(dst)->xfrm || !xfrm_xdp_state_out_ok(x) ||
-		  !xfrm_xdp_all_cpus(xnet, (const struct xfrm_dst *)dst))) {
+		  !xfrm_xdp_no_other_state(xnet, (const struct xfrm_dst *)dst))) {
 		*why = XFRM_XDP_NOSTATE;
 		return NULL;
 	}
 
 	if (!xfrm_xdp_same_hop(xnet, path, origin)) {
 		*why = XFRM_XDP_NOROUTE;
+		return NULL;
+	}
+
+	if (xfrm_xdp_neigh_table_full(neigh)) {
+		*why = XFRM_XDP_NONEIGH;
 		return NULL;
 	}
 
@@ -504,80 +442,6 @@ free:
 	xfrm_xdp_flow_free(flow);
 	return NULL;
 }
-
-/* Empty those flows of a bucket that @match is true for, or all. */
-static void xfrm_xdp_bucket_empty(struct xfrm_xdp_net *xnet,
-				  struct xfrm_xdp_bucket *bucket,
-				  bool (*match)(const struct xfrm_xdp_flow *flow,
-						const struct net_device *dev),
-				  const struct net_device *dev)
-{
-	struct xfrm_xdp_flow *flow;
-	struct hlist_node *tmp;
-
-	spin_lock_bh(&bucket->lock);
-	hlist_for_each_entry_safe(flow, tmp, &bucket->flows, node) {
-		if (match && !match(flow, dev))
-			continue;
-		trace_xfrm_xdp_flow_dead(flow);
-		xfrm_xdp_flow_empty(flow);
-		xfrm_xdp_count(xnet, XFRM_XDP_FLOWDEAD);
-	}
-	spin_unlock_bh(&bucket->lock);
-}
-
-static bool xfrm_xdp_flow_at_home(const struct xfrm_xdp_flow *flow,
-				  const struct net_device *dev)
-{
-	return xfrm_xdp_flow_home(flow) == dev;
-}
-
-/**
- * xfrm_xdp_flows_leave() - empty the flows of a device that goes
- * @xnet: netns
- * @dev: device
- */
-void xfrm_xdp_flows_leave(struct xfrm_xdp_net *xnet,
-			  const struct net_device *dev)
-{
-	xfrm_xdp_bucket_empty(xnet, xfrm_xdp_bucket(xnet, dev),
-			      xfrm_xdp_flow_at_home, dev);
-}
-
-/**
- * xfrm_xdp_flows_empty() - empty the flows of a netns that goes
- * @xnet: netns
- */
-void xfrm_xdp_flows_empty(struct xfrm_xdp_net *xnet)
-{
-	int i;
-
-	for (i = 0; i < XFRM_XDP_FLOW_BUCKETS; i++)
-		xfrm_xdp_bucket_empty(xnet, &xnet->bucket[i], NULL, NULL);
-}
-
-static bool xfrm_xdp_flow_connected(const struct xfrm_xdp_flow *flow,
-				    const struct net_device *dev)
-{
-	return flow->ct[0].ct || flow->ct[1].ct;
-}
-
-/**
- * xfrm_xdp_disconnect() - empty the flows that hold a connection of conntrack
- * @net: netns, or conntrack in it, that goes and waits for its connections
- *
- * Process context.
- */
-void xfrm_xdp_disconnect(struct net *net)
-{
-	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(net);
-	int i;
-
-	for (i = 0; i < XFRM_XDP_FLOW_BUCKETS; i++)
-		xfrm_xdp_bucket_empty(xnet, &xnet->bucket[i],
-				      xfrm_xdp_flow_connected, NULL);
-}
-EXPORT_SYMBOL_GPL(xfrm_xdp_disconnect);
 
 static int __init xfrm_xdp_flow_cache_init(void)
 {

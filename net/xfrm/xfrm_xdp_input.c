@@ -422,7 +422,8 @@ static noinline int xfrm_xdp_input_other(struct xdp_buff *xdp,
  *
  * * -EINVAL: a flow for xfrm_xdp_output()
  * * -EACCES: ESP inside of ESP
- * * -ENXIO: the flow is empty, its netns has gone
+ * * -ENXIO: the flow is empty, its netns or connection has gone, or no packet
+ *   took it for long
  * * -EPERM: rules, devices or its connection have changed since the flow was
  *   learned, or nobody takes flows any more
  * * -ESTALE: the route of the packet to the gateway has changed
@@ -437,9 +438,10 @@ static noinline int xfrm_xdp_input_other(struct xdp_buff *xdp,
  * * -EUSERS: a raw socket may want a copy of ESP packets
  * * -ENOSPC: no room for the record
  * * -ENOTBLK: memory that the cipher can't use
- * * -EBUSY: the cipher would not be done at once
+ * * -EBUSY: the cipher would not be done at once, or out of memory
  * * -EALREADY: replayed, or older than the window
- * * -EKEYEXPIRED: state not valid, or at a hard limit
+ * * -EKEYEXPIRED: state not valid, at a hard limit, or updated with another
+ *   interface id or output mark
  */
 int xfrm_xdp_input(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 {

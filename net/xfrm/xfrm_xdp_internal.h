@@ -10,6 +10,7 @@
 #include <linux/percpu.h>
 #include <linux/siphash.h>
 #include <linux/tcp.h>
+#include <linux/workqueue.h>
 #include <net/inet_ecn.h>
 #include <net/ip.h>
 #include <net/net_namespace.h>
@@ -23,15 +24,19 @@ struct ctl_table_header;
 struct seq_file;
 
 #define XFRM_XDP_FLOW_BUCKETS	64
+/* A flow is let go when it was found unused so often: after five minutes */
+#define XFRM_XDP_GC_IDLE	150
 
 /**
  * struct xfrm_xdp_bucket - flows by the device of their route
  * @lock: protects @flows and the emptying of the flows in it
+ * @num: how many there are
  * @flows: flows, linked by their node
  */
 struct xfrm_xdp_bucket {
-	spinlock_t		lock; /* protects flows */
-	struct hlist_head	flows;
+	spinlock_t		lock; /* protects flows and num */
+	unsigned int		num;
+	struct list_head	flows;
 };
 
 /**
@@ -53,6 +58,7 @@ struct xfrm_xdp_bucket {
  * @sysctl: table of the two
  * @raw_esp: raw sockets that may want ESP
  * @secret: key of the records' siphash
+ * @gc: looks after them
  * @bucket: all flows that are not empty
  */
 struct xfrm_xdp_net {
@@ -73,6 +79,7 @@ struct xfrm_xdp_net {
 	struct ctl_table_header		*sysctl;
 	const struct hlist_head		*raw_esp;
 	siphash_key_t			secret;
+	struct delayed_work		gc;
 	struct xfrm_xdp_bucket		bucket[XFRM_XDP_FLOW_BUCKETS];
 };
 
@@ -165,7 +172,7 @@ static inline bool xfrm_xdp_gro_can(const struct net_device *dev)
  * @outer: it is encrypted now
  * @ct: its connections, in clear and encrypted
  * @fl: what the stack asked XFRM for
- * @fwd: policies that let it be forwarded
+ * @fwd: policies that let it be forwarded, and go in clear
  * @in: policies that let it in, at VTI
  */
 struct xfrm_xdp_origin {
@@ -276,6 +283,19 @@ static inline bool xfrm_xdp_pols_hold(struct xfrm_xdp_pols *to,
 	return true;
 }
 
+/* The device that the references of a flow hold. */
+static inline const struct net_device *
+xfrm_xdp_flow_home(const struct xfrm_xdp_flow *flow)
+{
+	return flow->neigh ? flow->neigh->dev : flow->dst->dev;
+}
+
+static inline struct xfrm_xdp_bucket *
+xfrm_xdp_bucket(struct xfrm_xdp_net *xnet, const struct net_device *dev)
+{
+	return &xnet->bucket[dev->ifindex % XFRM_XDP_FLOW_BUCKETS];
+}
+
 struct neighbour *xfrm_xdp_next_hop(struct dst_entry *dst,
 				    const struct xfrm_xdp_origin *origin);
 struct xfrm_xdp_flow *
@@ -287,10 +307,14 @@ struct xfrm_xdp_flow *
 xfrm_xdp_flow_create_in(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 			const struct xfrm_xdp_origin *origin,
 			enum xfrm_xdp_stat *why);
+void xfrm_xdp_flow_free(struct xfrm_xdp_flow *flow);
 void xfrm_xdp_flow_put(struct xfrm_xdp_flow *flow);
 void xfrm_xdp_flows_leave(struct xfrm_xdp_net *xnet,
 			  const struct net_device *dev);
 void xfrm_xdp_flows_empty(struct xfrm_xdp_net *xnet);
+bool xfrm_xdp_gc(struct xfrm_xdp_net *xnet);
+void xfrm_xdp_gc_start(struct xfrm_xdp_net *xnet);
+void xfrm_xdp_gc_init(struct xfrm_xdp_net *xnet);
 
 enum xfrm_xdp_stat xfrm_xdp_device_check(const struct net *net,
 					 const struct xfrm_xdp_origin *origin,

@@ -3,10 +3,10 @@
 
 #include <linux/netdevice.h>
 #include <linux/random.h>
-#include <linux/rtnetlink.h>
 #include <net/neighbour.h>
 #include <net/netevent.h>
 #include <net/netns/generic.h>
+#include <net/rtnetlink.h>
 
 #include "xfrm_xdp_internal.h"
 
@@ -108,7 +108,8 @@ void xfrm_xdp_per_cpu(struct net *net)
 
 /**
  * xfrm_xdp_reauthorise() - was it something else that changed?
- * @flow: flow that was authorised in another generation than this
+ * @flow: flow that was authorised in another generation than this, or that
+ *	xfrm_xdp_gc() has found unused
  *
  * Under RCU, BH off.
  *
@@ -119,7 +120,7 @@ bool xfrm_xdp_reauthorise(struct xfrm_xdp_flow *flow)
 {
 	const struct xfrm_xdp_net *xnet = flow->xnet;
 	u32 now = atomic_read_acquire(&xnet->genid);
-	u32 genid = READ_ONCE(flow->genid);
+	u32 genid = READ_ONCE(flow->verdict);
 	u64 asked = flow->asked;
 	int i;
 
@@ -132,6 +133,7 @@ bool xfrm_xdp_reauthorise(struct xfrm_xdp_flow *flow)
 			return false;
 	}
 
+	WRITE_ONCE(flow->verdict, now);
 	WRITE_ONCE(flow->genid, now);
 	return true;
 }
@@ -236,7 +238,7 @@ static struct notifier_block xfrm_xdp_netevent_notifier = {
 static int __net_init xfrm_xdp_net_init(struct net *net)
 {
 	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(net);
-	int i, err;
+	int err;
 
 	xnet->net = net;
 	atomic_set(&xnet->turns, rt_genid_ipv4(net) - 1);
@@ -248,10 +250,7 @@ static int __net_init xfrm_xdp_net_init(struct net *net)
 		return -ENOMEM;
 
 	get_random_bytes(&xnet->secret, sizeof(xnet->secret));
-	for (i = 0; i < XFRM_XDP_FLOW_BUCKETS; i++) {
-		spin_lock_init(&xnet->bucket[i].lock);
-		INIT_HLIST_HEAD(&xnet->bucket[i].flows);
-	}
+	xfrm_xdp_gc_init(xnet);
 
 	err = xfrm_xdp_proc_init(net);
 	if (err)

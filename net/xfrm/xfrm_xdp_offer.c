@@ -263,6 +263,44 @@ static bool xfrm_xdp_plain_ok(const struct xfrm_xdp_offer *offer,
 	       dst->output == ip_output;
 }
 
+/* Note the policies that let the packet be forwarded, as xfrm4_policy_check() asked
+ * before the route was transformed.
+ */
+static bool xfrm_xdp_note_fwd(struct xfrm_xdp_pols *fwd, struct sk_buff *skb)
+{
+	int num;
+
+	if (IPCB(skb)->flags & IPSKB_NOPOLICY)
+		return true;
+
+	num = xfrm_passed_policies(skb, XFRM_POLICY_FWD, AF_INET, fwd->pols);
+	if (num < 0)
+		return false;
+	fwd->num = num;
+	return true;
+}
+
+/* Note those by which it goes in clear, as xfrm4_route_forward() asked. One whose
+ * templates are all optional would have it encrypted once there is a state.
+ */
+static bool xfrm_xdp_note_clear(struct xfrm_xdp_pols *fwd, struct sk_buff *skb)
+{
+	struct xfrm_policy **pols = fwd->pols + fwd->num;
+	bool clear = true;
+	int i, num;
+
+	if (skb_dst(skb)->flags & DST_NOXFRM)
+		return true;
+
+	num = xfrm_passed_policies(skb, XFRM_POLICY_OUT, AF_INET, pols);
+	if (num < 0)
+		return false;
+	for (i = 0; i < num; i++)
+		clear &= !pols[i]->xfrm_nr;
+	fwd->num += num;
+	return clear;
+}
+
 static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
 					struct sk_buff *skb)
 {
@@ -270,7 +308,6 @@ static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
 	struct dst_entry *dst = skb_dst(skb);
 	const struct xfrm_dst *xdst;
 	enum xfrm_xdp_stat why;
-	int num;
 
 	if (skb->dev->ifindex != offer->origin.in_ifindex ||
 	    offer->origin.tuple.protocol == IPPROTO_ESP ||
@@ -305,14 +342,10 @@ static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
 	if (why)
 		return why;
 
-	/* as xfrm4_policy_check() did before the route was transformed */
-	if (!(cb->flags & IPSKB_NOPOLICY)) {
-		num = xfrm_passed_policies(skb, XFRM_POLICY_FWD, AF_INET,
-					   offer->origin.fwd.pols);
-		if (num < 0)
-			return XFRM_XDP_NOPACKET;
-		offer->origin.fwd.num = num;
-	}
+	if (!xfrm_xdp_note_fwd(&offer->origin.fwd, skb))
+		return XFRM_XDP_NOPACKET;
+	if (!dst->xfrm && !xfrm_xdp_note_clear(&offer->origin.fwd, skb))
+		return XFRM_XDP_NOPLAIN;
 
 	/* It is not the skb's own if XFRM was not asked. */
 	if (!dst_hold_safe(dst))

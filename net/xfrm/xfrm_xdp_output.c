@@ -573,16 +573,19 @@ static int xfrm_xdp_output_through(struct xdp_buff *xdp,
  * * -EINVAL: a flow for xfrm_xdp_input()
  * * -EACCES: it came in clear and the flow's came through a state, or the other
  *   way round, or through another state
- * * -ENXIO: the flow is empty, its device or netns has gone
+ * * -ENXIO: the flow is empty, its device, netns or connection has gone, or no
+ *   packet took it for long
  * * -EPERM: rules, queues, devices or its connection have changed since the flow
  *   was learned
- * * -ESTALE: route, policy or state have changed, see bpf_xdp_xfrm_lookup()
+ * * -ESTALE: route, policy, state or neighbour have changed, see
+ *   bpf_xdp_xfrm_lookup()
  * * -EXDEV: not the flow's receiving device, or its VLAN device is not there
  * * -EOPNOTSUPP: several buffers, GSO, or a VLAN tag that is not in the frame
  * * -EADDRNOTAVAIL: not the flow's destination MAC
- * * -EPROTO: not IPv4, options, fragment, wrong length
+ * * -EPROTO: not IPv4, options, fragment, wrong length, a VLAN tag or none where
+ *   the flow has none or one
  * * -EBADMSG: wrong IP header checksum
- * * -ENOENT: not the flow's addresses, ports, protocol, DSCP or VLAN
+ * * -ENOENT: not the flow's addresses, ports, protocol, DSCP or VLAN tag
  * * -ETIME: TTL is 1 or less
  * * -EMSGSIZE: longer than the MTU
  * * -EHOSTUNREACH: the next hop is not resolved
@@ -590,10 +593,11 @@ static int xfrm_xdp_output_through(struct xdp_buff *xdp,
  * * -EAGAIN: packets wait in the queue of the transmitting device
  * * -ENOSPC: no room for headers or trailer
  * * -ENOTBLK: memory that the cipher can't use, or can't use asynchronously
- * * -EBUSY: too many packets wait for an asynchronous cipher
+ * * -EBUSY: too many packets wait for an asynchronous cipher, or out of memory
  * * -EKEYEXPIRED: state not valid, at a hard limit, or out of sequence numbers
  * * -ENOTCONN: netfilter has judged the flow, and its conntrack has to see this
- *   packet: SYN, FIN or RST of TCP, out of the window, a wrong checksum
+ *   packet: SYN, FIN or RST of TCP, out of the window, a wrong checksum or length,
+ *   the first of UDP after two seconds
  */
 int xfrm_xdp_output(struct xdp_buff *xdp, struct xfrm_xdp_flow *flow)
 {

@@ -22,6 +22,7 @@ static const struct {
 	[XFRM_XDP_HELD]		= { "XfrmXdpHeld" },
 	[XFRM_XDP_LEARNED]	= { "XfrmXdpLearned" },
 	[XFRM_XDP_FLOWDEAD]	= { "XfrmXdpFlowDead" },
+	[XFRM_XDP_FLOWEXPIRED]	= { "XfrmXdpFlowExpired" },
 
 	[XFRM_XDP_PASSKIND]	= { "XfrmXdpPassKind",		-EINVAL },
 	[XFRM_XDP_PASSDEAD]	= { "XfrmXdpPassDead",		-ENXIO },
@@ -67,7 +68,7 @@ static const struct {
  * xfrm_xdp_pass_errno() - the errno of a reason for passing
  * @why: XFRM_XDP_PASS*
  *
- * Return: what bpf_xdp_xfrm_output() returns for it.
+ * Return: what bpf_xdp_xfrm_output() and bpf_xdp_xfrm_input() return for it.
  */
 int xfrm_xdp_pass_errno(enum xfrm_xdp_stat why)
 {

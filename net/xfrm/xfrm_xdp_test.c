@@ -293,12 +293,29 @@ static void test_pass_errno(struct kunit *test)
 {
 	int why, other;
 
-	for (why = XFRM_XDP_PASSDEAD; why <= XFRM_XDP_PASSSTATE; why++) {
+	for (why = XFRM_XDP_PASSKIND; why <= XFRM_XDP_PASSCONN; why++) {
 		KUNIT_EXPECT_LT(test, xfrm_xdp_pass_errno(why), 0);
-		for (other = XFRM_XDP_PASSDEAD; other < why; other++)
+		for (other = XFRM_XDP_PASSKIND; other < why; other++)
 			KUNIT_EXPECT_NE(test, xfrm_xdp_pass_errno(why),
 					xfrm_xdp_pass_errno(other));
 	}
+}
+
+static void test_register(struct kunit *test)
+{
+	const struct xfrm_type_xdp *esp;
+	struct xfrm_type_xdp ah = { .proto = IPPROTO_AH };
+
+	rcu_read_lock();
+	esp = xfrm_get_type_xdp(IPPROTO_ESP, AF_INET);
+	rcu_read_unlock();
+	KUNIT_ASSERT_NOT_NULL(test, esp);
+	KUNIT_EXPECT_EQ(test, xfrm_register_type_xdp(esp, AF_INET), -EEXIST);
+	KUNIT_EXPECT_EQ(test, xfrm_register_type_xdp(esp, NPROTO),
+			-EAFNOSUPPORT);
+	KUNIT_EXPECT_EQ(test, xfrm_register_type_xdp(&ah, AF_INET),
+			-EPROTONOSUPPORT);
+	xfrm_put_type_xdp(esp);
 }
 
 static struct kunit_case xfrm_xdp_cases[] = {
@@ -313,6 +330,7 @@ static struct kunit_case xfrm_xdp_cases[] = {
 	KUNIT_CASE(test_parse_fragment),
 	KUNIT_CASE(test_record_mac),
 	KUNIT_CASE(test_pass_errno),
+	KUNIT_CASE(test_register),
 	{}
 };
 

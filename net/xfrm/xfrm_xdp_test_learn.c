@@ -555,6 +555,24 @@ static void test_stable_hook(struct kunit *test)
 	nf_unregister_net_hook(gw->net, &ops);
 }
 
+/* Policies have nothing to say about other families. */
+static void test_undecodable(struct xfrm_xdp_test_gw *gw)
+{
+	struct xfrm_policy *pols[XFRM_POLICY_TYPE_MAX];
+	struct sk_buff *skb = test_forwarded(gw);
+
+	KUNIT_ASSERT_NOT_NULL(gw->test, skb);
+	skb->dev = gw->lan;
+	local_bh_disable();
+	rcu_read_lock();
+	KUNIT_EXPECT_EQ(gw->test,
+			xfrm_passed_policies(skb, XFRM_POLICY_FWD, AF_UNSPEC,
+					     pols), -EINVAL);
+	rcu_read_unlock();
+	local_bh_enable();
+	kfree_skb(skb);
+}
+
 /* The flow remembers who let its first packet be forwarded, and for how long. */
 static void test_fwd_policy(struct kunit *test)
 {
@@ -568,6 +586,7 @@ static void test_fwd_policy(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, test_learned->fwd.num, 1);
 	KUNIT_EXPECT_PTR_EQ(test, test_learned->fwd.pols[0], fwd);
 	test_forget();
+	test_undecodable(gw);
 
 	/* not asked for, so not kept up */
 	rtnl_lock();

@@ -340,6 +340,53 @@ static void test_per_cpu(struct kunit *test)
 	xfrm_state_delete(x);
 }
 
+/* There may be a state for another template any moment. */
+static void test_optional(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	struct xfrm_policy *pol;
+
+	pol = ((struct xfrm_dst *)gw->dst)->pols[0];
+	pol->xfrm_vec[0].optional = 1;
+	KUNIT_EXPECT_EQ(test, test_no_flow(gw, 0), XFRM_XDP_NOSTATE);
+	pol->xfrm_vec[0].optional = 0;
+	KUNIT_EXPECT_EQ(test, test_no_flow(gw, 0), 0);
+}
+
+/* Where there are too many next hops no flow keeps one of them, but those that stay
+ * anyway.
+ */
+static void test_neigh_table(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	int thresh = arp_tbl.gc_thresh2;
+
+	arp_tbl.gc_thresh2 = -1;
+	KUNIT_EXPECT_EQ(test, test_no_flow(gw, 0), 0);
+	neigh_update(gw->neigh, xfrm_xdp_test_peer_mac, NUD_REACHABLE,
+		     NEIGH_UPDATE_F_OVERRIDE | NEIGH_UPDATE_F_ADMIN, 0);
+	KUNIT_EXPECT_EQ(test, test_no_flow(gw, 0), XFRM_XDP_NONEIGH);
+	arp_tbl.gc_thresh2 = thresh;
+	KUNIT_EXPECT_EQ(test, test_no_flow(gw, 0), 0);
+}
+
+/* Conntrack has to see what opens or closes a connection. */
+static void test_connection(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	struct iphdr *iph = test_frame(gw);
+
+	iph->protocol = IPPROTO_TCP;
+	ip_send_check(iph);
+	gw->flow->tuple.protocol = IPPROTO_TCP;
+	gw->flow->ordinary = false;
+	gw->flow->judged = true;
+	tcp_flag_byte((struct tcphdr *)(iph + 1)) = TCPHDR_FIN;
+	xfrm_xdp_test_expect_pass(gw, -ENOTCONN, XFRM_XDP_PASSCONN);
+	tcp_flag_byte((struct tcphdr *)(iph + 1)) = TCPHDR_ACK;
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_output(gw), gw->wan->ifindex);
+}
+
 /* The next packet may take another next hop. */
 static void test_next_hop(struct kunit *test)
 {
@@ -550,6 +597,27 @@ static void test_netns_gone(struct kunit *test)
 	xfrm_xdp_test_expect_pass(gw, -ENXIO, XFRM_XDP_PASSDEAD);
 }
 
+/* A flow that no packet takes is let go; one packet now and then keeps it. */
+static void test_unused(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	int i, round;
+
+	cancel_delayed_work_sync(&gw->xnet->gc);
+	for (round = 0; round < 2; round++) {
+		test_expect_sent(gw);
+		for (i = 0; i < XFRM_XDP_GC_IDLE; i++)
+			KUNIT_EXPECT_TRUE(test, xfrm_xdp_gc(gw->xnet));
+	}
+	KUNIT_EXPECT_NOT_NULL(test, gw->flow->dst);
+	KUNIT_EXPECT_FALSE(test, xfrm_xdp_gc(gw->xnet));
+	KUNIT_EXPECT_NULL(test, gw->flow->dst);
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(gw->xnet, XFRM_XDP_FLOWEXPIRED),
+			1);
+	test_frame(gw);
+	xfrm_xdp_test_expect_pass(gw, -ENXIO, XFRM_XDP_PASSDEAD);
+}
+
 static struct kunit_case xfrm_xdp_pass_cases[] = {
 	KUNIT_CASE(test_authorised),
 	KUNIT_CASE(test_device),
@@ -564,6 +632,9 @@ static struct kunit_case xfrm_xdp_pass_cases[] = {
 	KUNIT_CASE(test_rekey),
 	KUNIT_CASE(test_dying),
 	KUNIT_CASE(test_per_cpu),
+	KUNIT_CASE(test_optional),
+	KUNIT_CASE(test_neigh_table),
+	KUNIT_CASE(test_connection),
 	KUNIT_CASE(test_next_hop),
 	KUNIT_CASE(test_mtu),
 	KUNIT_CASE(test_neigh),
@@ -574,6 +645,7 @@ static struct kunit_case xfrm_xdp_pass_cases[] = {
 	KUNIT_CASE(test_memory),
 	KUNIT_CASE(test_device_gone),
 	KUNIT_CASE(test_netns_gone),
+	KUNIT_CASE(test_unused),
 	{}
 };
 

@@ -8,9 +8,9 @@
 
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
-#include <linux/rtnetlink.h>
 #include <net/ip.h>
 #include <net/neighbour.h>
+#include <net/rtnetlink.h>
 
 #include "xfrm_xdp_internal.h"
 

@@ -66,6 +66,13 @@ static inline bool nf_conntrack_flow_same(const struct nf_conntrack_flow *flow)
 	       !nf_ct_is_expired(ct);
 }
 
+/* Has conntrack, or will it soon, put away what @flow holds? */
+static inline bool nf_conntrack_flow_ended(const struct nf_conntrack_flow *flow)
+{
+	return flow->ct &&
+	       (nf_ct_is_dying(flow->ct) || nf_ct_is_expired(flow->ct));
+}
+
 /* Under RCU; false if the connection is about to be freed. */
 static inline bool nf_conntrack_flow_hold(struct nf_conntrack_flow *to,
 					  const struct nf_conntrack_flow *from)
@@ -93,6 +100,11 @@ static inline void nf_conntrack_flow_note(struct nf_conntrack_flow *flow,
 static inline bool nf_conntrack_flow_same(const struct nf_conntrack_flow *flow)
 {
 	return true;
+}
+
+static inline bool nf_conntrack_flow_ended(const struct nf_conntrack_flow *flow)
+{
+	return false;
 }
 
 static inline bool nf_conntrack_flow_hold(struct nf_conntrack_flow *to,

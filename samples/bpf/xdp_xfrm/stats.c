@@ -49,9 +49,10 @@ static const struct {
 	{ "Held",	  "packets not offered again so soon" },
 	{ "Learned",	  "flows learned" },
 	{ "FlowDead",	  "flows ended with their device or namespace" },
+	{ "FlowExpired",  "flows ended with their connection, or unused for long" },
 
 	{ "PassKind",	  "a flow for the other direction" },
-	{ "PassDead",	  "the flow's device or namespace has gone" },
+	{ "PassDead",	  "the flow's device, namespace or connection has gone" },
 	{ "PassAuth",	  "rules, queues or devices changed: learned anew" },
 	{ "PassDevice",	  "came by another device than the flow's, or GRO decrypts there" },
 	{ "PassBuffer",	  "several buffers, GSO, or a stripped VLAN tag" },
@@ -76,7 +77,7 @@ static const struct {
 
 	{ "NoRecord",	  "the record was stale, misplaced or forged" },
 	{ "NoPacket",	  "options, fragments, ICMP redirect due, a mark that keeps it slow" },
-	{ "NoPlain",	  "this route has no transformation" },
+	{ "NoPlain",	  "this route has no transformation, or an optional one" },
 	{ "NoState",	  "a state, mode or algorithm that XDP does not do" },
 	{ "NoDevice",	  "a device that XDP cannot trust or send by" },
 	{ "NoFilter",	  "netfilter may judge each packet" },

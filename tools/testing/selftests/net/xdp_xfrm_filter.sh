@@ -35,6 +35,18 @@ named()
 	g1 cat /proc/net/xfrm_xdp_rules | cut -f 4 | grep -qx "$1"
 }
 
+# entries: how many connections conntrack counts
+entries()
+{
+	g1 cat /proc/sys/net/netfilter/nf_conntrack_count
+}
+
+# shellcheck disable=SC2317  # by eventually
+less_than()
+{
+	(($(entries) < $1))
+}
+
 forward()
 {
 	printf 'table ip t { %s chain c { type filter hook forward priority 0; %s; }; }' \
@@ -155,6 +167,13 @@ for change in 'add element ip t s { 10.9.9.9 }' 'add rule ip t c accept'; do
 	expect "nft $change: judged again" XfrmXdpPassAuth=1 XfrmXdpLearned=1 XfrmXdpOutput=2
 done
 
+# nothing says so of the set, and the rule comes in a transaction of its own
+flow 'a set that nothing changes' "$(forward 'ip saddr @s drop' 'set s { type ipv4_addr; }')
+	table ip t { chain i { type filter hook input priority 0; }; }"
+g1 nft add rule ip t i tcp dport 23 add @s '{ ip saddr }'
+send 3 sport=$port
+refused 'and now packets do' XfrmXdpNoFilter=1 XfrmXdpPassAuth=1 esp=3 good=3
+
 rules ''
 for iptables in iptables-legacy iptables-nft; do
 	if ! g1 $iptables -P FORWARD ACCEPT 2>/dev/null; then
@@ -198,9 +217,12 @@ send 3 sport=4000
 expect 'mark of the connection changed: judged again' XfrmXdpPassAuth=1 XfrmXdpLearned=1 good=3
 send 2 sport=4000 size=1000
 expect 'and by XDP again' XfrmXdpOutput=2 good=2
+tracked=$(entries)
 g1 conntrack -D -p udp --sport 4000 >/dev/null 2>&1
+eventually less_than "$tracked" || complaints+=("$(entries) of $tracked entries are still held")
+result 'connection deleted: its flow lets it go'
 send 3 sport=4000
-expect 'connection deleted: a new one, by the stack' XfrmXdpOutput=0 XfrmXdpPassAuth=1 esp=3
+expect 'and a new one is made by the stack' XfrmXdpOutput=0 XfrmXdpPassDead=1 esp=3
 
 ask connect 4001
 expect 'TCP opens by the stack, then is learned' 'XfrmXdpLearned>0' esp=2

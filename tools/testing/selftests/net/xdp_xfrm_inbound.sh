@@ -72,6 +72,12 @@ at_g2()
 		spi "$SPI_OUT" | sed -n 's/.*bytes), \([0-9]*\)(packets).*/\1/p'
 }
 
+# last_used: when, the policy by which packets go in clear
+last_used()
+{
+	g1 ip -s xfrm policy get src "$NET_B" dst "$NET_A" dir out | grep -o 'use .*'
+}
+
 inbound_up
 
 # a hub: what comes out of one tunnel goes into another
@@ -225,6 +231,22 @@ ask send 5 sport=1003
 expect 'but not from another state, which the rules drop' XfrmXdpInput=5 XfrmXdpForward=0 arrived=0
 g1 sysctl -qw net.core.xfrm_xdp_trust_filter=0
 g1 nft flush ruleset
+
+# what goes on in clear does so by a policy, too
+in_clear=(src "$NET_B" dst "$NET_A" dir out priority 1)
+g1 ip xfrm policy add "${in_clear[@]}"
+ask send 5 sport=1007
+expect 'a policy lets it go in clear: forwarded in XDP' XfrmXdpForward=3 arrived=5 good=5
+used=$(last_used)
+sleep 1.1
+ask send 3 sport=1007
+[[ $(last_used) != "$used" ]] || complaints+=("used: $used")
+expect 'which shows when it was used last' XfrmXdpForward=3 arrived=3 good=3
+g1 ip xfrm policy update "${in_clear[@]}" tmpl proto esp reqid 77 mode transport level use
+ask send 5 sport=1008
+expect 'it would be encrypted if there was a state: by the stack' XfrmXdpForward=0 \
+	'XfrmXdpNoPlain>0' arrived=5 good=5
+g1 ip xfrm policy delete src "$NET_B" dst "$NET_A" dir out
 
 each_case same_as_stack
 each_hub_case same_as_stack

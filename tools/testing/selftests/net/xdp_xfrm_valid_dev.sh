@@ -8,36 +8,11 @@ set -euo pipefail
 cd "$(dirname "$0")"
 . ./xdp_xfrm_lib.sh
 . ./xdp_xfrm_tap_lib.sh
+. ./xdp_xfrm_valid_lib.sh
 
 other_mac=02:00:00:00:00:33
 # a netns in which devices keep their index
 elsewhere=elsewhere
-flow=(sport=1000)
-
-# known: packets of the flow go by XDP; else the next result fails
-known()
-{
-	known_flow "${flow[0]#*=}" "${flow[@]:1}"
-}
-
-# judged NAME WANTED...: the first packet after the change by the stack, the others by XDP
-judged()
-{
-	send 3 "${flow[@]}"
-	expect "$1: judged again" XfrmXdpPassAuth=1 XfrmXdpLearned=1 XfrmXdpOutput=2 good=3 "${@:2}"
-}
-
-by_stack()
-{
-	send 3 "${flow[@]}"
-	expect "$1: by the stack" XfrmXdpPassAuth=1 XfrmXdpOutput=0 good=3 "${@:2}"
-}
-
-nothing()
-{
-	send 3 "${flow[@]}"
-	expect "$1: nothing leaves" XfrmXdpOutput=0 esp=0 clear=0 "${@:2}"
-}
 
 # sysfs FILE VALUE, of lan0: ip mounts the sysfs of G1
 sysfs()

@@ -8,13 +8,13 @@ set -euo pipefail
 cd "$(dirname "$0")"
 . ./xdp_xfrm_lib.sh
 . ./xdp_xfrm_tap_lib.sh
+. ./xdp_xfrm_valid_lib.sh
 
 hop1=192.0.2.3 hop2=192.0.2.4
 mac1=02:00:00:00:00:33 mac2=02:00:00:00:00:44
 far_peer=203.0.113.2 far_net=10.3.0.0/24
 to_b=(src "$NET_A" dst "$NET_B" dir out)
 program=/sys/fs/bpf/xdp_xfrm_change
-flow=(sport=1000)
 # enums of linux/ip.h, linux/bpf.h, linux/netfilter/nfnetlink_conntrack.h
 IPV4_DEVCONF_RP_FILTER=8
 BPF_PROG_TYPE_LWT_IN=10
@@ -25,31 +25,6 @@ CTA_MARK=8
 batch()
 {
 	ip -n "$NS_G1" -batch -
-}
-
-# known: packets of the flow go by XDP; else the next result fails
-known()
-{
-	known_flow "${flow[0]#*=}" "${flow[@]:1}"
-}
-
-# judged NAME WANTED...: the first packet after the change by the stack, the others by XDP
-judged()
-{
-	send 3 "${flow[@]}"
-	expect "$1: judged again" XfrmXdpPassAuth=1 XfrmXdpLearned=1 XfrmXdpOutput=2 good=3 "${@:2}"
-}
-
-by_stack()
-{
-	send 3 "${flow[@]}"
-	expect "$1: by the stack" XfrmXdpPassAuth=1 XfrmXdpOutput=0 good=3 "${@:2}"
-}
-
-nothing()
-{
-	send 3 "${flow[@]}"
-	expect "$1: nothing leaves" XfrmXdpOutput=0 esp=0 clear=0 "${@:2}"
 }
 
 set_g1()

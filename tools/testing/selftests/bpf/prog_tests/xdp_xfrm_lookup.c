@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* bpf_xdp_xfrm_lookup() for a program that has a policy of its own, every errno
- * of it, and every errno that bpf_xdp_xfrm_output() gives such a program.
+/* bpf_xdp_xfrm_lookup() for a program that has a policy of its own, its errnos but
+ * those of xdp_xfrm_rekey.c, and those that bpf_xdp_xfrm_output() gives such a program.
  */
 
 #include <linux/if_link.h>
