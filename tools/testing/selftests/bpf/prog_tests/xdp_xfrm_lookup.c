@@ -92,6 +92,16 @@ static void no_route(struct frame *frame)
 	frame->iph.daddr = inet_addr("10.3.0.2");
 }
 
+static void prohibited(struct frame *frame)
+{
+	frame->iph.daddr = inet_addr("10.4.0.2");
+}
+
+static void blackhole(struct frame *frame)
+{
+	frame->iph.daddr = inet_addr("10.5.0.2");
+}
+
 static void to_gateway(struct frame *frame)
 {
 	frame->iph.daddr = inet_addr("10.1.0.1");
@@ -272,13 +282,17 @@ static void lookup_packets(void)
 		{ "ICMP error", icmp_unreachable, -EPROTO },
 		{ "shorter than its header says", too_short, -EPROTO },
 		{ "no route", no_route, -ENETUNREACH },
+		{ "a route that prohibits", prohibited, -EACCES },
+		{ "a blackhole", blackhole, -EINVAL },
 		{ "for the gateway itself", to_gateway, -ENETUNREACH },
 		{ "block policy", blocked, -EPERM },
 		{ "good", NULL, 0 },
 	};
 	int i;
 
-	if (!gateway("xfrm policy add " BLOCKED " action block priority 1\n"))
+	if (!gateway("xfrm policy add " BLOCKED " action block priority 1\n"
+		     "route add prohibit 10.4.0.0/24\n"
+		     "route add blackhole 10.5.0.0/24\n"))
 		return;
 	for (i = 0; i < ARRAY_SIZE(tests); i++)
 		ASSERT_EQ(lookup_errno(tests[i].spoil), tests[i].err,
@@ -523,6 +537,9 @@ static void offer(void)
 		return;
 	ASSERT_EQ(offer_errno(0, NULL), -EINVAL, "no key");
 	ASSERT_EQ(offer_errno(33, NULL), -EINVAL, "key too long");
+	skel->bss->shrink_headroom = 200;
+	ASSERT_EQ(offer_errno(32, NULL), -ENOSPC, "no headroom");
+	skel->bss->shrink_headroom = 0;
 	ASSERT_EQ(offer_errno(32, NULL), 0, "longest key");
 	ASSERT_EQ(offer_errno(32, NULL), -EAGAIN, "offered a moment ago");
 	ASSERT_EQ(offer_errno(1, other_port), 0, "shortest key");

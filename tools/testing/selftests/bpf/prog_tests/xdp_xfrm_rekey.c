@@ -244,12 +244,30 @@ static void ruled(void)
 	gateway("rule del sport 1-2 lookup main\n");
 }
 
+/* Then the packet is the stack's. */
+static void sa_size(void)
+{
+	static const __u32 wrong[] = { 4, 12 };
+	__u32 right = skel->data->sa_sz;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		skel->data->sa_sz = wrong[i];
+		ASSERT_TRUE(arrives(), "arrives by the stack");
+		ASSERT_EQ(skel->bss->input_ret, -EINVAL, "size of the identity");
+	}
+	skel->data->sa_sz = right;
+	ASSERT_TRUE(arrives(), "arrives");
+	ASSERT_EQ(skel->bss->input_ret, 1, "right size");
+}
+
 static void errors(void)
 {
 	struct frame frame = esp_frame("192.0.2.2", IPPROTO_ESP, 0x2001);
 
 	if (!start(IN_ADD("0x2001", "")))
 		return;
+	sa_size();
 	ASSERT_EQ(spi_errno(0x2001), 0, "the state of the flow");
 	ASSERT_EQ(outer_errno(frame, lan), -EXDEV, "other device");
 	frame.iph.tos = 0x20;

@@ -150,7 +150,7 @@ int offer(struct xdp_md *ctx)
 	__u64 key[6] = {};
 	__u32 sz = key_sz;
 
-	if (sz > sizeof(key))
+	if (sz > sizeof(key) || (shrink_headroom && !move_forward(ctx)))
 		return XDP_ABORTED;
 	offer_ret = bpf_xdp_xfrm_offer(ctx, key, sz);
 	return XDP_PASS;

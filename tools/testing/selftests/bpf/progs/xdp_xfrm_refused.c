@@ -239,7 +239,7 @@ int store_not_acquired(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
-/* Both kfuncs move the packet: what pointed into it points nowhere. */
+/* The kfuncs move the packet: what pointed into it points nowhere. */
 SEC("xdp")
 __failure __msg("invalid mem access 'scalar'")
 int packet_after_output(struct xdp_md *ctx)
@@ -254,6 +254,24 @@ int packet_after_output(struct xdp_md *ctx)
 	if (!flow)
 		return XDP_PASS;
 	bpf_xdp_xfrm_output(ctx, flow);
+	return *data;
+}
+
+SEC("xdp")
+__failure __msg("invalid mem access 'scalar'")
+int packet_after_input(struct xdp_md *ctx)
+{
+	struct flow_value *value = value_of(0);
+	__u8 *data = (void *)(long)ctx->data;
+	struct bpf_xdp_xfrm_sa sa;
+	struct xfrm_xdp_flow *flow;
+
+	if (!value || (void *)(data + 1) > (void *)(long)ctx->data_end)
+		return XDP_PASS;
+	flow = value->flow;
+	if (!flow)
+		return XDP_PASS;
+	bpf_xdp_xfrm_input(ctx, flow, &sa, sizeof(sa));
 	return *data;
 }
 

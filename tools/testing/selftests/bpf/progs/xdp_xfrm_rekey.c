@@ -15,6 +15,8 @@ struct {
 	__type(value, struct flow_value);
 } kept SEC(".maps");
 
+__u32 sa_sz = BPF_XDP_XFRM_SA_SZ;
+int input_ret;
 /* What lookup() said, 1 if it was not asked */
 int outer_error;
 int inner_error;
@@ -57,22 +59,25 @@ static __always_inline struct xfrm_xdp_flow *again(struct xdp_md *ctx,
 
 static __always_inline int decrypt(struct xdp_md *ctx)
 {
-	struct bpf_xdp_xfrm_sa sa = {};
+	union {
+		struct bpf_xdp_xfrm_sa sa;
+		__u8 memory[16];
+	} out = {};
 	struct xfrm_xdp_flow *flow;
 	struct flow_value *value;
 	__u32 key = OUTER;
-	int ret;
+	__u32 sz = sa_sz;
 
 	value = bpf_map_lookup_elem(&kept, &key);
 	flow = value ? value->flow : NULL;
-	if (!flow)
+	if (!flow || sz > sizeof(out))
 		return -ENOENT;
 
-	ret = bpf_xdp_xfrm_input(ctx, flow, &sa, sizeof(sa));
-	if (ret != -ENOENT)
-		return ret;
+	input_ret = bpf_xdp_xfrm_input(ctx, flow, &out.sa, sz);
+	if (input_ret != -ENOENT)
+		return input_ret;
 	flow = again(ctx, value, flow, &outer_error);
-	return flow ? bpf_xdp_xfrm_input(ctx, flow, &sa, sizeof(sa)) : -ENOENT;
+	return flow ? bpf_xdp_xfrm_input(ctx, flow, &out.sa, sz) : -ENOENT;
 }
 
 static __always_inline int forward(struct xdp_md *ctx)
