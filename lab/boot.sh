@@ -110,6 +110,8 @@ for option in rootflags=version=9p2000.L,trans=virtio,access=any,cache=loose,msi
 	fb_tunnels=none bonding.max_bonds=0 dummy.numdummies=0 ifb.numifbs=0 "${kernel_args[@]}"; do
 	args+=(--kopt "$option")
 done
+# of six serial devices each has one port, and each port polled costs with every request
+args+=(--qemu-opt=-global --qemu-opt=virtio-serial-device.max_ports=2)
 args+=("${qemu_args[@]/#/--qemu-opt=}")
 # whatever ends this script ends the guest
 args+=(--qemu-opt=-pidfile "--qemu-opt=$build/$name.pid")

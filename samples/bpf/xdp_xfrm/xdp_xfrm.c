@@ -209,6 +209,16 @@ static int check_usage(const struct command *command, const char *given,
 	return 0;
 }
 
+/* A write that failed before the last one leaves nothing but the mark. */
+static int printed(void)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return EXIT_SUCCESS;
+
+	fail("output", "cannot be written, what was printed is incomplete; see where it goes");
+	return EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
 	char given[ARRAY_SIZE(option_table) + 1] = "";
@@ -221,12 +231,12 @@ int main(int argc, char **argv)
 	if (strchr(given, 'V')) {
 		printf("xdp_xfrm %s, libbpf %s\n", VERSION,
 		       libbpf_version_string());
-		return EXIT_SUCCESS;
+		return printed();
 	}
 
 	if (optind == argc) {
 		print_help(strchr(given, 'h') ? stdout : stderr);
-		return strchr(given, 'h') ? EXIT_SUCCESS : EXIT_USAGE;
+		return strchr(given, 'h') ? printed() : EXIT_USAGE;
 	}
 
 	command = find_command(argv[optind]);
@@ -236,7 +246,7 @@ int main(int argc, char **argv)
 	}
 	if (strchr(given, 'h')) {
 		print_command_help(stdout, command);
-		return EXIT_SUCCESS;
+		return printed();
 	}
 
 	argc -= optind + 1;
@@ -248,10 +258,5 @@ int main(int argc, char **argv)
 	report_init(&opts);
 	if (command->run(&opts, argc, argv))
 		return EXIT_FAILURE;
-	if (fflush(stdout)) {
-		fail("output", "%s; what was printed is incomplete",
-		     reason(errno));
-		return EXIT_FAILURE;
-	}
-	return EXIT_SUCCESS;
+	return printed();
 }
