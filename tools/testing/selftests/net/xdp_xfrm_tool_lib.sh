@@ -109,6 +109,8 @@ tool_gateway_up()
 		exit 4
 	}
 	trap tool_gateway_down EXIT
+	# the one that iproute2 makes for objects of older days
+	[[ ! -L /sys/fs/bpf/xdp ]] || rm /sys/fs/bpf/xdp
 	trace=$(mktemp)
 	topology_up
 	tunnel_up
