@@ -61,7 +61,7 @@ static void test_in_pass_frame(struct kunit *test)
 	test_good(in);
 	((struct ethhdr *)gw->xdp.data)->h_dest[5] ^= 1;
 	test_expect_untouched(in, -EADDRNOTAVAIL, XFRM_XDP_PASSMAC);
-	test_good(in)->check ^= htons(1);
+	test_good(in)->ttl--;
 	test_expect_untouched(in, -EBADMSG, XFRM_XDP_PASSCSUM);
 	iph = test_good(in);
 	iph->tos ^= 4;

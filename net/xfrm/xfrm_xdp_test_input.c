@@ -255,7 +255,7 @@ static void test_in_interface(struct kunit *test)
 	struct pcpu_sw_netstats __percpu *stats;
 
 	stats = netdev_alloc_pcpu_stats(struct pcpu_sw_netstats);
-	KUNIT_ASSERT_NOT_NULL(test, stats);
+	KUNIT_ASSERT_TRUE(test, !!stats);
 	dev->tstats = stats;
 	in->flow->ordinary_in = false;
 	in->flow->tunnel = dev;
