@@ -315,6 +315,7 @@ static enum xfrm_xdp_stat xfrm_xdp_bind(struct xfrm_xdp_offer *offer,
 	    cb->opt.optlen || cb->frag_max_size ||
 	    cb->flags & IPSKB_DOREDIRECT ||
 	    skb->mark & READ_ONCE(offer->xnet->slow_mark) ||
+	    test_bit(XFRM_XDP_OFFER_REFUSED, &offer->flags) ||
 	    test_bit(XFRM_XDP_OFFER_BOUND, &offer->flags))
 		return XFRM_XDP_NOPACKET;
 
