@@ -147,6 +147,7 @@ enum xfrm_xdp_stat {
 	XFRM_XDP_PASSCONN,
 
 	/* Why an offer did not become a flow. */
+	XFRM_XDP_NOMETA,		/* no offer: no room for a record */
 	XFRM_XDP_NORECORD,		/* record forged, stale or misplaced */
 	XFRM_XDP_NOPACKET,		/* options, fragment, redirect due ... */
 	XFRM_XDP_NOPLAIN,		/* no transformation on this route */
@@ -214,7 +215,7 @@ struct xfrm_xdp_cipher {
  * @df: IP_DF where the outer header takes it from the inner one, else 0
  * @vlan_tci: IEEE 802.1Q tag, or zero
  * @link_len: length of the link layer header, with the tag
- * @room: what all headers need in front of the inner packet
+ * @room: what all headers, and the driver, need in front of the inner packet
  * @ecn: false where the state asks for XFRM_STATE_NOECN
  */
 struct xfrm_xdp_rewrite {
@@ -353,10 +354,10 @@ struct xfrm_xdp_flow {
  * struct xfrm_xdp_request - one cipher call
  * @state: who finishes an asynchronous call
  * @err: result of an asynchronous call
- * @len: length of the frame
- * @frame: the frame, in @page, while asynchronous
+ * @room: size of @frame
+ * @len: length of what is in it
+ * @frame: copy of the frame that an asynchronous cipher works on
  * @protocol: its EtherType
- * @page: memory of the packet, held while asynchronous
  * @x: state, held while asynchronous
  * @dev: transmitting device, held while asynchronous
  * @tracker: of @dev
@@ -373,10 +374,10 @@ struct xfrm_xdp_flow {
 struct xfrm_xdp_request {
 	atomic_t		state;
 	int			err;
+	u32			room;
 	u32			len;
 	void			*frame;
 	__be16			protocol;
-	struct page		*page;
 	struct xfrm_state	*x;
 	struct net_device	*dev;
 	netdevice_tracker	tracker;
@@ -404,8 +405,9 @@ struct xfrm_xdp_request {
  *	@inner and encrypt in place; @seq is the sequence number taken for the
  *	packet, its upper half zero without ESN, @req this CPU's request. Called
  *	under RCU, BH off, by xfrm_xdp_output() which has checked the room.
- *	Returns 0, -EINPROGRESS (the request's callback will be called), or
- *	another errno of the cipher: the packet is spoilt.
+ *	Returns 0, -EINPROGRESS (the request's callback will be called, and
+ *	the cipher works on what xfrm_xdp_request_copy() returned), or another
+ *	errno of the cipher: the packet is spoilt.
  *
  * What &struct xfrm_type is for the skb, and registered beside it.
  */
@@ -430,6 +432,12 @@ void xfrm_unregister_type_xdp(const struct xfrm_type_xdp *type,
 const struct xfrm_type_xdp *xfrm_get_type_xdp(u8 proto, unsigned short family);
 void xfrm_put_type_xdp(const struct xfrm_type_xdp *type);
 void xfrm_load_type_xdp(u8 proto, unsigned short family);
+
+void *xfrm_xdp_request_copy(struct xfrm_xdp_request *req,
+			    const struct xfrm_xdp_flow *flow,
+			    const void *inner, u32 len);
+void xfrm_xdp_request_copy_back(const struct xfrm_xdp_request *req,
+				const struct xfrm_xdp_flow *flow, void *inner);
 
 #define MODULE_ALIAS_XFRM_XDP_TYPE(family, proto) \
 	MODULE_ALIAS("xfrm-xdp-" __stringify(family) "-" __stringify(proto))
@@ -523,7 +531,8 @@ static inline void xfrm_xdp_unchecked(struct sk_buff *skb)
  * @skb: packet in __netif_receive_skb_core()
  *
  * Return: 1 if it is the packet of an xfrm interface or VTI now, 0 if its device is
- * what it was, -EPERM if VTI could not take it or refused it: then it is freed.
+ * what it was, -EPERM if VTI could not take it or refused it, its state has gone, or
+ * there is no memory: then it is freed.
  */
 static inline int xfrm_xdp_restore(struct sk_buff *skb)
 {
@@ -546,7 +555,7 @@ static inline void xfrm_xdp_tunnel_in(struct sk_buff *skb)
  * xfrm_xdp_gro_receive() - the same as xfrm_xdp_rcv() where GRO decrypts
  * @skb: ESP packet that begins with its IP header, without a security path
  *
- * Return: false if GRO shall leave the packet alone: it is for VTI.
+ * Return: false if GRO shall leave the packet alone: it is for VTI, or refused.
  */
 static inline bool xfrm_xdp_gro_receive(struct sk_buff *skb)
 {

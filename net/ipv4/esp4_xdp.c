@@ -23,6 +23,11 @@ static void esp4_xdp_step_over_seqiv(struct xfrm_xdp_cipher *cipher)
 	cipher->seqiv = true;
 }
 
+static bool esp4_xdp_is_async(struct crypto_aead *tfm)
+{
+	return crypto_aead_tfm(tfm)->__crt_alg->cra_flags & CRYPTO_ALG_ASYNC;
+}
+
 static int esp4_xdp_init_flow(struct xfrm_xdp_flow *flow, struct xfrm_state *x)
 {
 	struct crypto_aead *aead = x->data;
@@ -32,8 +37,7 @@ static int esp4_xdp_init_flow(struct xfrm_xdp_flow *flow, struct xfrm_state *x)
 	cipher->aead = aead;
 	cipher->ivlen = crypto_aead_ivsize(aead);
 	cipher->icvlen = crypto_aead_authsize(aead);
-	cipher->async = crypto_aead_tfm(aead)->__crt_alg->cra_flags &
-			CRYPTO_ALG_ASYNC;
+	cipher->async = esp4_xdp_is_async(aead);
 	if (strstarts(driver, "seqiv(") && cipher->ivlen == sizeof(u64))
 		esp4_xdp_step_over_seqiv(cipher);
 
@@ -119,13 +123,12 @@ esp4_xdp_set_crypt(const struct xfrm_xdp_cipher *cipher,
 	}
 }
 
-static int esp4_xdp_output(const struct xfrm_xdp_flow *flow,
-			   struct xfrm_state *x, void *inner, u32 len, u64 seq,
-			   struct xfrm_xdp_request *req)
+static __always_inline int
+esp4_xdp_encrypt(const struct xfrm_xdp_flow *flow, const struct xfrm_state *x,
+		 void *inner, u32 len, u32 clen, u64 seq,
+		 struct xfrm_xdp_request *req)
 {
 	const struct xfrm_xdp_cipher *cipher = &flow->cipher;
-	u32 clen = ALIGN(len + 2, flow->geometry.align);
-	struct aead_request *aead = &req->aead;
 	struct ip_esp_hdr *esph;
 
 	esph = inner - cipher->ivlen - sizeof(*esph);
@@ -136,9 +139,42 @@ static int esp4_xdp_output(const struct xfrm_xdp_flow *flow,
 
 	esp4_xdp_set_crypt(cipher, x, req, esph, inner + clen, cipher->icvlen,
 			   upper_32_bits(seq), clen);
-	aead_request_set_tfm(aead, likely(cipher->simd) ?
-				   simd_aead_child(cipher->aead) : cipher->aead);
-	return crypto_aead_encrypt(aead);
+	return crypto_aead_encrypt(&req->aead);
+}
+
+/* The cipher may work on beyond the end of the XDP program. */
+static noinline int
+esp4_xdp_output_async(const struct xfrm_xdp_flow *flow,
+		      const struct xfrm_state *x, void *inner, u32 len,
+		      u32 clen, u64 seq, struct xfrm_xdp_request *req)
+{
+	void *copy;
+	int err;
+
+	copy = xfrm_xdp_request_copy(req, flow, inner,
+				     clen + flow->cipher.icvlen);
+	err = esp4_xdp_encrypt(flow, x, copy, len, clen, seq, req);
+	if (!err)
+		xfrm_xdp_request_copy_back(req, flow, inner);
+	return err;
+}
+
+static int esp4_xdp_output(const struct xfrm_xdp_flow *flow,
+			   struct xfrm_state *x, void *inner, u32 len, u64 seq,
+			   struct xfrm_xdp_request *req)
+{
+	const struct xfrm_xdp_cipher *cipher = &flow->cipher;
+	u32 clen = ALIGN(len + 2, flow->geometry.align);
+	struct crypto_aead *tfm = cipher->aead;
+
+	if (likely(cipher->simd))
+		tfm = simd_aead_child(tfm);
+	aead_request_set_tfm(&req->aead, tfm);
+	if (unlikely(esp4_xdp_is_async(tfm)))
+		return esp4_xdp_output_async(flow, x, inner, len, clen, seq,
+					     req);
+
+	return esp4_xdp_encrypt(flow, x, inner, len, clen, seq, req);
 }
 
 static int esp4_xdp_input(const struct xfrm_xdp_flow *flow,
@@ -159,8 +195,7 @@ static int esp4_xdp_input(const struct xfrm_xdp_flow *flow,
 
 	if (likely(cipher->simd)) {
 		tfm = simd_aead_child(tfm);
-		if (unlikely(crypto_aead_tfm(tfm)->__crt_alg->cra_flags &
-			     CRYPTO_ALG_ASYNC))
+		if (unlikely(esp4_xdp_is_async(tfm)))
 			return -EBUSY;
 	}
 

@@ -200,11 +200,15 @@ xfrm_xdp_offer_check(const struct xdp_buff *xdp,
 	if (xfrm_xdp_held(xnet, way, tuple))
 		goto held;
 
-	if (xdp_data_meta_unsupported(xdp))
+	if (xdp_data_meta_unsupported(xdp)) {
+		xfrm_xdp_count(xnet, XFRM_XDP_NOMETA);
 		return -EOPNOTSUPP;
+	}
 	if (xdp->data - sizeof(struct xfrm_xdp_md) <
-	    xdp->data_hard_start + sizeof(struct xdp_frame))
+	    xdp->data_hard_start + sizeof(struct xdp_frame)) {
+		xfrm_xdp_count(xnet, XFRM_XDP_NOMETA);
 		return -ENOSPC;
+	}
 	if (xfrm_xdp_never_learned(xdp, tuple))
 		return -EPROTO;
 	if (tuple->protocol == IPPROTO_ESP && !xfrm_xdp_received(xnet, tuple))
@@ -239,6 +243,7 @@ __bpf_kfunc_start_defs();
  *   -EINVAL     - the key is empty or too long
  *   -ESRCH      - nobody takes flows in this netns
  *   -EAGAIN     - this flow was offered within the last second, and not learned
+ *   -EACCES     - it may have been decrypted, but its record has gone
  *   -EPROTO     - not an IPv4 packet that XDP forwards; SYN, FIN or RST of TCP
  *		   while netfilter has hooks
  *   -ENOKEY     - an ESP packet that no state is there for, yet
@@ -258,6 +263,8 @@ __bpf_kfunc int bpf_xdp_xfrm_offer(struct xdp_md *ctx, const void *key,
 		return -EINVAL;
 
 	through = xfrm_xdp_through(xdp);
+	if (!through && xfrm_xdp_maybe_through(xdp))
+		return -EACCES;
 	err = __xfrm_xdp_packet_tuple(xdp, &tuple);
 	if (!err)
 		err = xfrm_xdp_offer_check(xdp, xnet, through, &tuple);
@@ -524,6 +531,14 @@ static int xfrm_xdp_ops_init(struct btf *btf)
 	return 0;
 }
 
+/* Flows are learned in softirq. */
+static int xfrm_xdp_ops_check_member(const struct btf_type *t,
+				     const struct btf_member *member,
+				     const struct bpf_prog *prog)
+{
+	return prog->sleepable ? -EINVAL : 0;
+}
+
 static int xfrm_xdp_ops_init_member(const struct btf_type *t,
 				    const struct btf_member *member,
 				    void *kdata, const void *udata)
@@ -556,6 +571,7 @@ static struct xfrm_xdp_ops xfrm_xdp_ops_stubs = {
 static struct bpf_struct_ops xfrm_xdp_bpf_struct_ops = {
 	.verifier_ops	= &xfrm_xdp_ops_verifier,
 	.init		= xfrm_xdp_ops_init,
+	.check_member	= xfrm_xdp_ops_check_member,
 	.init_member	= xfrm_xdp_ops_init_member,
 	.validate	= xfrm_xdp_ops_validate,
 	.reg		= xfrm_xdp_ops_reg,

@@ -134,7 +134,8 @@ static bool xfrm_xdp_queues_ok(const struct net_device *dev)
 	for (i = 0; i < dev->real_num_tx_queues; i++) {
 		const struct netdev_queue *txq = netdev_get_tx_queue(dev, i);
 
-		if (!xfrm_xdp_qdisc_ok(rcu_dereference(txq->qdisc)))
+		if (!xfrm_xdp_qdisc_ok(rcu_dereference(txq->qdisc)) ||
+		    READ_ONCE(txq->tx_maxrate))
 			return false;
 	}
 

@@ -67,15 +67,18 @@ static bool xfrm_xdp_no_other_state(const struct xfrm_xdp_net *xnet,
 }
 
 static void xfrm_xdp_rewrite_init(struct xfrm_xdp_flow *flow,
-				  const struct xfrm_state *x, __be16 vlan_tci)
+				  const struct xfrm_state *x,
+				  const struct net_device *dev, __be16 vlan_tci)
 {
 	struct xfrm_xdp_rewrite *rewrite = &flow->rewrite;
 	struct iphdr *iph = &rewrite->iph;
 
 	rewrite->vlan_tci = vlan_tci;
 	rewrite->link_len = vlan_tci ? VLAN_ETH_HLEN : ETH_HLEN;
-	/* a cached header is copied with the padding in front of it */
-	rewrite->room = flow->geometry.head +
+	/* a cached header is copied with the padding in front of it, and the driver may
+	 * want room for one of its own
+	 */
+	rewrite->room = flow->geometry.head + READ_ONCE(dev->needed_headroom) +
 			(vlan_tci ? VLAN_ETH_HLEN : HH_DATA_MOD);
 	if (!x)
 		return;
@@ -365,7 +368,7 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	*why = XFRM_XDP_NOSTATE;
 	if (x && !xfrm_xdp_flow_type(flow, x))
 		goto free;
-	xfrm_xdp_rewrite_init(flow, x, origin->vlan_tci);
+	xfrm_xdp_rewrite_init(flow, x, xfrm_xdp_real_dev(dev), origin->vlan_tci);
 
 	*why = XFRM_XDP_NODEVICE;
 	if (xfrm_xdp_flow_devices(flow, dev, origin) &&

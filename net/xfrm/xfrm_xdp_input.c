@@ -67,7 +67,7 @@ xfrm_xdp_check_in(const struct xdp_buff *xdp, struct xfrm_xdp_flow *flow,
 		return XFRM_XDP_PASSAUTH;
 
 	/* ESP in ESP */
-	if (unlikely(xfrm_xdp_through(xdp)))
+	if (xfrm_xdp_maybe_through(xdp))
 		return XFRM_XDP_PASSTHROUGH;
 
 	if (unlikely(ordinary ? xfrm_xdp_gro_can(xdp->rxq->dev) :
@@ -88,7 +88,7 @@ xfrm_xdp_check_in(const struct xdp_buff *xdp, struct xfrm_xdp_flow *flow,
 		     xdp->data_hard_start + sizeof(struct xdp_frame)))
 		return XFRM_XDP_PASSROOM;
 
-	if (unlikely(!xfrm_xdp_request_room(xdp, false)))
+	if (unlikely(!xfrm_xdp_memory_ok(xdp)))
 		return XFRM_XDP_PASSMEMORY;
 
 	esp->esph = (struct ip_esp_hdr *)(esp->iph + 1);
@@ -308,6 +308,7 @@ xfrm_xdp_decapsulate(struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
 	through = this_cpu_ptr(&xfrm_xdp_decrypted);
 	md->mac = ++through->nonce;
 	through->data = eth;
+	through->hard_start = xdp->data_hard_start;
 	through->rxq = xdp->rxq;
 	through->came = xfrm_xdp_came(x, false);
 	through->spi = x->id.spi;

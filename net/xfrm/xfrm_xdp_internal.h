@@ -216,6 +216,7 @@ static __always_inline unsigned long xfrm_xdp_came(const struct xfrm_state *x,
  * struct xfrm_xdp_through - the packet that this CPU decrypted last
  * @nonce: what its record says
  * @data: where its frame begins; NULL after it was forwarded
+ * @hard_start: where its memory begins
  * @rxq: where it came in
  * @came: xfrm_xdp_came()
  * @spi: of the state
@@ -225,7 +226,8 @@ static __always_inline unsigned long xfrm_xdp_came(const struct xfrm_state *x,
 struct xfrm_xdp_through {
 	u64				nonce;
 	const void			*data;
-	const struct xdp_rxq_info	*rxq;
+	const void			*hard_start;
+	struct xdp_rxq_info		*rxq;
 	unsigned long			came;
 	__be32				spi;
 	__be32				daddr;
@@ -257,6 +259,15 @@ xfrm_xdp_through(const struct xdp_buff *xdp)
 	through = this_cpu_ptr(&xfrm_xdp_decrypted);
 	return through->data == xdp->data && through->rxq == xdp->rxq &&
 	       through->nonce == md->mac ? through : NULL;
+}
+
+bool xfrm_xdp_unclear(const struct xdp_buff *xdp);
+
+/* Was it decrypted, or may it have been? */
+static inline bool xfrm_xdp_maybe_through(const struct xdp_buff *xdp)
+{
+	return unlikely(xdp->flags & XDP_FLAGS_DECRYPTED) &&
+	       (xfrm_xdp_through(xdp) || xfrm_xdp_unclear(xdp));
 }
 
 /* Of an IPv4 packet that carries TCP; true if it opens or closes a connection. */
@@ -426,6 +437,7 @@ u64 xfrm_xdp_md_mac(const struct xfrm_xdp_net *xnet,
 		    const struct xfrm_xdp_tuple *tuple);
 bool xfrm_xdp_record_take(struct sk_buff *skb, struct xfrm_xdp_md *md);
 bool xfrm_xdp_record_of_vti(const struct sk_buff *skb);
+int xfrm_xdp_restore_path(struct sk_buff *skb);
 bool xfrm_xdp_record_ok(const struct xfrm_xdp_net *xnet,
 			const struct xfrm_xdp_md *md, struct sk_buff *skb,
 			struct xfrm_xdp_tuple *tuple);
@@ -441,28 +453,12 @@ xfrm_xdp_offer_vti(struct xfrm_xdp_net *xnet, struct sk_buff *skb,
 		   const struct xfrm_xdp_tuple *tuple,
 		   const struct net_device *vti);
 
-/**
- * xfrm_xdp_request_room() - can a cipher work in the memory of a packet?
- * @xdp: packet
- * @async: the call may go asynchronous
- *
- * Memory of an AF_XDP socket is mapped where a scatterlist can't find it, and
- * belongs to user space. A slab object can't be held by a reference to its
- * page.
- *
- * Return: true if it can, with @async beyond the end of the XDP program.
+/* Can a cipher work in the memory of a packet? That of an AF_XDP socket is mapped where
+ * a scatterlist can't find it, and belongs to user space.
  */
-static inline bool xfrm_xdp_request_room(const struct xdp_buff *xdp, bool async)
+static inline bool xfrm_xdp_memory_ok(const struct xdp_buff *xdp)
 {
-	switch (xdp->rxq->mem.type) {
-	case MEM_TYPE_PAGE_POOL:
-		return true;
-	case MEM_TYPE_XSK_BUFF_POOL:
-		return false;
-	default:
-		return !async ||
-		       !PageSlab(virt_to_head_page(xdp->data_hard_start));
-	}
+	return xdp->rxq->mem.type != MEM_TYPE_XSK_BUFF_POOL;
 }
 
 int xfrm_xdp_packet_tuple(const struct xdp_buff *xdp,
@@ -516,8 +512,8 @@ static inline struct xfrm_xdp_request *xfrm_xdp_request_get(void)
 	return req;
 }
 
-void xfrm_xdp_request_hold(struct xfrm_xdp_request *req,
-			   const struct xdp_buff *xdp, struct xfrm_state *x,
+bool xfrm_xdp_request_grow(struct xfrm_xdp_request *req, u32 len);
+void xfrm_xdp_request_hold(struct xfrm_xdp_request *req, struct xfrm_state *x,
 			   struct net_device *dev);
 
 int xfrm_xdp_sysctl_init(struct xfrm_xdp_net *xnet);

@@ -39,7 +39,9 @@ xfrm_xdp_lookup_flow(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 	}
 	why = XFRM_XDP_NONEIGH;
 	flow = NULL;
-	if (neigh_event_send(neigh, NULL))
+	/* The stack asks for it, with a packet. */
+	if (!(READ_ONCE(neigh->nud_state) & NUD_VALID) ||
+	    neigh_event_send(neigh, NULL))
 		goto out;
 	/* Nobody may have sent to it yet. */
 	if (!READ_ONCE(neigh->hh.hh_len) && neigh->tbl->family == AF_INET &&
@@ -160,6 +162,8 @@ static struct xfrm_state *xfrm_xdp_lookup_sa(const struct xdp_buff *xdp,
 
 	if (through && old->vti && through->vti != old->in_ifindex)
 		return ERR_PTR(-EACCES);
+	if (!through && xfrm_xdp_maybe_through(xdp))
+		return ERR_PTR(-EACCES);
 	if (came == old->came)
 		return NULL;
 	/* what was trusted may have asked by which state */
@@ -277,7 +281,7 @@ static int xfrm_xdp_check_other(const struct xdp_buff *xdp,
 		return err;
 	xfrm_xdp_inherit(origin, old);
 	origin->tuple.ports = tuple.ports;
-	if (xfrm_xdp_through(xdp) ||
+	if (xfrm_xdp_maybe_through(xdp) ||
 	    memcmp(&tuple, &origin->tuple, sizeof(tuple)))
 		return -EPROTO;
 
@@ -425,7 +429,7 @@ xfrm_xdp_lookup_new(const struct xdp_buff *xdp, struct xfrm_xdp_net *xnet,
 	err = xfrm_xdp_packet_tuple(xdp, &origin.tuple);
 	if (err)
 		return ERR_PTR(err);
-	if (origin.tuple.protocol == IPPROTO_ESP || xfrm_xdp_through(xdp))
+	if (origin.tuple.protocol == IPPROTO_ESP || xfrm_xdp_maybe_through(xdp))
 		return ERR_PTR(-EPROTO);
 
 	origin.if_id = if_id;

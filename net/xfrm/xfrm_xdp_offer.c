@@ -211,14 +211,13 @@ void __xfrm_xdp_tunnel_in(struct sk_buff *skb)
 EXPORT_SYMBOL_GPL(__xfrm_xdp_tunnel_in);
 
 /* ESP inside ESP gets its security path here: GRO is before all others but VTI, which
- * has to be asked first.
+ * has to be asked first. Who can't get one is refused later.
  */
 bool __xfrm_xdp_gro_receive(struct sk_buff *skb)
 {
-	if (xfrm_xdp_record_of_vti(skb))
+	if (xfrm_xdp_record_of_vti(skb) || xfrm_xdp_restore_path(skb) < 0)
 		return false;
 
-	__xfrm_xdp_restore(skb);
 	if (secpath_exists(skb)) {
 		skb_metadata_clear(skb);
 		return true;

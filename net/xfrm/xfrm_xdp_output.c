@@ -123,13 +123,17 @@ void xfrm_xdp_outer_iph(struct iphdr *top, const struct iphdr *iph,
 	__xfrm_xdp_outer_iph(top, iph, flow, dst, len);
 }
 
-/* Is the next hop known? If it has to be confirmed, ask as the stack would. */
+/* Is the next hop known? If it has to be confirmed, ask as the stack would. One that
+ * is not known the stack asks for with the packet, whose source address ARP takes.
+ */
 static __always_inline bool xfrm_xdp_neigh_ok(struct neighbour *neigh)
 {
-	if (likely(READ_ONCE(neigh->nud_state) & NUD_CONNECTED))
+	u8 state = READ_ONCE(neigh->nud_state);
+
+	if (likely(state & NUD_CONNECTED))
 		return true;
 
-	return !neigh_event_send_probe(neigh, NULL, true);
+	return state & NUD_VALID && !neigh_event_send_probe(neigh, NULL, true);
 }
 
 /* May this packet take the flow? Touches nothing. @plain: nothing is added to
@@ -263,17 +267,22 @@ static bool xfrm_xdp_chargeable(const struct xfrm_state *x)
 	       x->curlft.packets < x->lft.hard_packet_limit;
 }
 
-/* What ip_rcv_core(), ip_forward() and ip_finish_output2() count, and
- * __ip_local_out() of an outer packet.
- */
-static __always_inline void xfrm_xdp_mib(struct net *net,
-					 const struct xfrm_xdp_packet *pkt,
-					 bool outer)
+/* What ip_rcv_core() and ip_forward() count. */
+static __always_inline void
+xfrm_xdp_mib_forward(struct net *net, const struct xfrm_xdp_packet *pkt)
 {
 	struct ipstats_mib __percpu *mib = net->mib.ip_statistics;
 
 	xfrm_xdp_mib_in(mib, pkt->iph->tos, pkt->link_len);
 	__SNMP_INC_STATS64(mib, IPSTATS_MIB_OUTFORWDATAGRAMS);
+}
+
+/* What ip_finish_output2() counts, and __ip_local_out() of an outer packet. */
+static __always_inline void
+xfrm_xdp_mib_out(struct net *net, const struct xfrm_xdp_packet *pkt, bool outer)
+{
+	struct ipstats_mib __percpu *mib = net->mib.ip_statistics;
+
 	if (outer)
 		__SNMP_INC_STATS64(mib, IPSTATS_MIB_OUTREQUESTS);
 	__SNMP_UPD_PO_STATS64(mib, IPSTATS_MIB_OUT, pkt->out_len);
@@ -385,7 +394,8 @@ static noinline int xfrm_xdp_output_plain(struct xdp_buff *xdp,
 
 	now = ktime_get_real_seconds();
 	xfrm_xdp_policies_used(flow->fwd.pols, flow->fwd.num, now);
-	xfrm_xdp_mib(flow->xnet->net, &pkt, false);
+	xfrm_xdp_mib_forward(flow->xnet->net, &pkt);
+	xfrm_xdp_mib_out(flow->xnet->net, &pkt, false);
 
 	ip_decrease_ttl(pkt.iph);
 	if (unlikely(flow->rewrite.vlan_tci))
@@ -431,6 +441,7 @@ static __always_inline int __xfrm_xdp_output(struct xdp_buff *xdp,
 	time64_t now;
 	bool no_meta;
 	u64 seq;
+	u32 len;
 	int err;
 
 	dst = READ_ONCE(flow->dst);
@@ -451,12 +462,20 @@ static __always_inline int __xfrm_xdp_output(struct xdp_buff *xdp,
 			return xfrm_xdp_pass(flow, xdp, why);
 	}
 
-	if (unlikely(!xfrm_xdp_request_room(xdp, flow->cipher.async)))
+	if (unlikely(!xfrm_xdp_memory_ok(xdp)))
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSMEMORY);
 
 	req = xfrm_xdp_request_get();
 	if (unlikely(!req))
 		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSBUSY);
+
+	/* Should it be copied, there must be room for it. */
+	len = flow->rewrite.link_len + pkt.out_len;
+	if (unlikely(flow->cipher.async && len > req->room &&
+		     !xfrm_xdp_request_grow(req, len))) {
+		xfrm_xdp_request_put();
+		return xfrm_xdp_pass(flow, xdp, XFRM_XDP_PASSBUSY);
+	}
 
 	if (!ordinary && flow->judged) {
 		why = !xfrm_xdp_chargeable(dst->xfrm) ? XFRM_XDP_PASSSTATE :
@@ -477,14 +496,12 @@ static __always_inline int __xfrm_xdp_output(struct xdp_buff *xdp,
 	xdst = (struct xfrm_dst *)dst;
 	xfrm_xdp_policies_used(xdst->pols, xdst->num_pols, now);
 	xfrm_xdp_policies_used(flow->fwd.pols, flow->fwd.num, now);
-	xfrm_xdp_mib(flow->xnet->net, &pkt, true);
+	xfrm_xdp_mib_forward(flow->xnet->net, &pkt);
 
 	/* From here on the packet is changed, and will not be passed. */
 	ip_decrease_ttl(pkt.iph);
 	top = (void *)pkt.iph - flow->geometry.head;
 	__xfrm_xdp_outer_iph(top, pkt.iph, flow, dst, pkt.out_len);
-	if (!ordinary && flow->judged)
-		xfrm_xdp_track(&flow->ct[1], top, false);
 	if (unlikely(flow->upper)) {
 		xfrm_xdp_policies_used(flow->in.pols, flow->in.num, now);
 		xfrm_xdp_upper_count_in(flow, xdp->rxq->dev, pkt.link_len);
@@ -499,8 +516,13 @@ static __always_inline int __xfrm_xdp_output(struct xdp_buff *xdp,
 	xdp->data_meta = xdp->data + no_meta;
 
 	err = flow->type->output(flow, dst->xfrm, pkt.iph, pkt.len, seq, req);
-	if (unlikely(flow->upper && (!err || err == -EINPROGRESS)))
-		xfrm_xdp_upper_count_out(flow, pkt.len, pkt.out_len);
+	if (likely(!err) || err == -EINPROGRESS) {
+		xfrm_xdp_mib_out(flow->xnet->net, &pkt, true);
+		if (!ordinary && flow->judged)
+			xfrm_xdp_track(&flow->ct[1], top, false);
+		if (unlikely(flow->upper))
+			xfrm_xdp_upper_count_out(flow, pkt.len, pkt.out_len);
+	}
 	if (likely(!err)) {
 		xfrm_xdp_request_put();
 		xfrm_xdp_count(flow->xnet, XFRM_XDP_OUTPUT);
@@ -508,7 +530,7 @@ static __always_inline int __xfrm_xdp_output(struct xdp_buff *xdp,
 	}
 
 	if (err == -EINPROGRESS) {
-		xfrm_xdp_request_hold(req, xdp, dst->xfrm, flow->dev);
+		xfrm_xdp_request_hold(req, dst->xfrm, flow->dev);
 	} else {
 		XFRM_INC_STATS(flow->xnet->net, LINUX_MIB_XFRMOUTSTATEPROTOERROR);
 		xfrm_xdp_count(flow->xnet, XFRM_XDP_OUTPUTERROR);
@@ -545,7 +567,8 @@ static int xfrm_xdp_output_through(struct xdp_buff *xdp,
 {
 	const struct xfrm_xdp_through *through = xfrm_xdp_through(xdp);
 
-	if (unlikely((through ? through->came : 0) != flow->came))
+	if (unlikely((through ? through->came : 0) != flow->came ||
+		     (!through && xfrm_xdp_maybe_through(xdp))))
 		return xfrm_xdp_pass(flow, xdp,
 				     flow->kind == XFRM_XDP_DECRYPT ?
 				     XFRM_XDP_PASSKIND : XFRM_XDP_PASSTHROUGH);
@@ -572,7 +595,7 @@ static int xfrm_xdp_output_through(struct xdp_buff *xdp,
  *
  * * -EINVAL: a flow for xfrm_xdp_input()
  * * -EACCES: it came in clear and the flow's came through a state, or the other
- *   way round, or through another state
+ *   way round, or through another state; or nobody knows, as its record has gone
  * * -ENXIO: the flow is empty, its device, netns or connection has gone, or no
  *   packet took it for long
  * * -EPERM: rules, queues, devices or its connection have changed since the flow
@@ -592,7 +615,7 @@ static int xfrm_xdp_output_through(struct xdp_buff *xdp,
  * * -ENETDOWN: the transmitting device is down or can't send from XDP
  * * -EAGAIN: packets wait in the queue of the transmitting device
  * * -ENOSPC: no room for headers or trailer
- * * -ENOTBLK: memory that the cipher can't use, or can't use asynchronously
+ * * -ENOTBLK: memory that the cipher can't use
  * * -EBUSY: too many packets wait for an asynchronous cipher, or out of memory
  * * -EKEYEXPIRED: state not valid, at a hard limit, or out of sequence numbers
  * * -ENOTCONN: netfilter has judged the flow, and its conntrack has to see this

@@ -48,6 +48,7 @@ static const struct {
 	[XFRM_XDP_PASSSOCKET]	= { "XfrmXdpPassSocket",	-EUSERS },
 	[XFRM_XDP_PASSCONN]	= { "XfrmXdpPassConntrack",	-ENOTCONN },
 
+	[XFRM_XDP_NOMETA]	= { "XfrmXdpNoMetadata" },
 	[XFRM_XDP_NORECORD]	= { "XfrmXdpNoRecord" },
 	[XFRM_XDP_NOPACKET]	= { "XfrmXdpNoPacket" },
 	[XFRM_XDP_NOPLAIN]	= { "XfrmXdpNoPlain" },

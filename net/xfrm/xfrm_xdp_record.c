@@ -18,6 +18,25 @@
 DEFINE_PER_CPU(struct xfrm_xdp_through, xfrm_xdp_decrypted);
 
 /**
+ * xfrm_xdp_unclear() - may a packet have been decrypted, though its record is not there?
+ * @xdp: packet, marked by XDP_FLAGS_DECRYPTED, xfrm_xdp_through() is false
+ *
+ * A program may have moved the packet or its metadata, or sent both to another CPU.
+ * A driver may also leave the mark of one packet to the next one of its queue; a
+ * frame that was redirected has none but its own. BH off.
+ *
+ * Return: false if it came in clear.
+ */
+bool xfrm_xdp_unclear(const struct xdp_buff *xdp)
+{
+	const struct xfrm_xdp_through *last = this_cpu_ptr(&xfrm_xdp_decrypted);
+
+	return last->rxq != xdp->rxq ||
+	       last->hard_start == xdp->data_hard_start ||
+	       !xdp_rxq_info_is_reg(xdp->rxq);
+}
+
+/**
  * xfrm_xdp_md_mac() - authenticate a record
  * @xnet: netns
  * @md: record

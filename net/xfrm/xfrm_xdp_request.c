@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Cipher requests of XFRM for XDP.
  *
- * Nothing is allocated per packet: each CPU has one request at hand. Whether a
- * call goes asynchronous is known only after it (the simd wrapper of x86 does
- * when the FPU is taken, or while earlier requests are queued). Then memory,
- * state and device are held, the request is replaced, and the packet is sent
- * from the completion.
+ * Nothing is allocated per packet: each CPU has one request at hand. Some calls go
+ * asynchronous (that of the simd wrapper of x86 when the FPU is taken, or while earlier
+ * requests are queued). They work on a copy of the frame, since drivers give the memory
+ * of a dropped packet to the next one, whoever refers to it. State and device are held,
+ * the request is replaced, and the packet is sent from the completion.
  */
 
 #include <linux/if_vlan.h>
-#include <linux/mm.h>
-#include <linux/poison.h>
-#include <net/page_pool/helpers.h>
+#include <linux/slab.h>
 
 #include "xfrm_xdp_internal.h"
 
@@ -28,14 +26,10 @@ DEFINE_PER_CPU(struct xfrm_xdp_requests, xfrm_xdp_requests) = {
 
 static atomic_t xfrm_xdp_in_flight = ATOMIC_INIT(0);
 
-static struct page *xfrm_xdp_page(const struct xdp_buff *xdp)
+static void xfrm_xdp_request_free(struct xfrm_xdp_request *req)
 {
-	return virt_to_head_page(xdp->data_hard_start);
-}
-
-static bool xfrm_xdp_page_is_pp(const struct page *page)
-{
-	return (page->pp_magic & ~0x3UL) == PP_SIGNATURE;
+	kfree(req->frame);
+	kfree(req);
 }
 
 static void xfrm_xdp_request_send(struct xfrm_xdp_request *req)
@@ -77,13 +71,9 @@ static void xfrm_xdp_request_finish(struct xfrm_xdp_request *req)
 		xfrm_xdp_count(xfrm_xdp_pernet(net), XFRM_XDP_OUTPUTERROR);
 	}
 
-	if (xfrm_xdp_page_is_pp(req->page))
-		page_pool_put_full_page(req->page->pp, req->page, false);
-	else
-		put_page(req->page);
 	xfrm_state_put(req->x);
 	netdev_put(req->dev, &req->tracker);
-	kfree(req);
+	xfrm_xdp_request_free(req);
 	atomic_dec(&xfrm_xdp_in_flight);
 }
 
@@ -135,30 +125,87 @@ struct xfrm_xdp_request *xfrm_xdp_request_renew(void)
 }
 
 /**
+ * xfrm_xdp_request_grow() - make room for a copy of a frame
+ * @req: this CPU's request, whose room does not suffice
+ * @len: length of the frame
+ *
+ * What it gets it keeps. BH off.
+ *
+ * Return: false if there is no memory.
+ */
+bool xfrm_xdp_request_grow(struct xfrm_xdp_request *req, u32 len)
+{
+	size_t room = kmalloc_size_roundup(len);
+	void *frame;
+
+	frame = kmalloc(room, GFP_ATOMIC | __GFP_NOWARN);
+	if (!frame)
+		return false;
+
+	kfree(req->frame);
+	req->frame = frame;
+	req->room = room;
+	return true;
+}
+
+/* What is in front of the inner packet in a frame. */
+static u32 xfrm_xdp_frame_head(const struct xfrm_xdp_flow *flow)
+{
+	return flow->rewrite.link_len + flow->geometry.head;
+}
+
+/**
+ * xfrm_xdp_request_copy() - copy a frame that an asynchronous cipher shall work on
+ * @req: this CPU's request
+ * @flow: flow, with a cipher that is marked asynchronous
+ * @inner: inner packet, behind the headers that it is sent with but for that of ESP
+ * @len: length of the inner packet with trailer and ICV
+ *
+ * xfrm_xdp_output() made room before it charged the packet. Under RCU, BH off.
+ *
+ * Return: the inner packet in the copy.
+ */
+void *xfrm_xdp_request_copy(struct xfrm_xdp_request *req,
+			    const struct xfrm_xdp_flow *flow,
+			    const void *inner, u32 len)
+{
+	u32 head = xfrm_xdp_frame_head(flow);
+
+	req->len = head + len;
+	memcpy(req->frame, inner - head, req->len);
+	req->protocol = ((struct ethhdr *)req->frame)->h_proto;
+	return req->frame + head;
+}
+EXPORT_SYMBOL_GPL(xfrm_xdp_request_copy);
+
+/**
+ * xfrm_xdp_request_copy_back() - the cipher was done at once
+ * @req: this CPU's request
+ * @flow: flow
+ * @inner: what xfrm_xdp_request_copy() got
+ */
+void xfrm_xdp_request_copy_back(const struct xfrm_xdp_request *req,
+				const struct xfrm_xdp_flow *flow, void *inner)
+{
+	memcpy(inner - xfrm_xdp_frame_head(flow), req->frame, req->len);
+}
+EXPORT_SYMBOL_GPL(xfrm_xdp_request_copy_back);
+
+/**
  * xfrm_xdp_request_hold() - a cipher call went asynchronous: hold what it needs
  * @req: this CPU's request, which is no longer this CPU's from now on
- * @xdp: packet, xfrm_xdp_request_room() was true for it
  * @x: state
  * @dev: transmitting device
  *
  * Under RCU, BH off, and between request_get() and request_put(). The cipher
  * may already be done.
  */
-void xfrm_xdp_request_hold(struct xfrm_xdp_request *req,
-			   const struct xdp_buff *xdp, struct xfrm_state *x,
+void xfrm_xdp_request_hold(struct xfrm_xdp_request *req, struct xfrm_state *x,
 			   struct net_device *dev)
 {
 	__this_cpu_write(xfrm_xdp_requests.req, NULL);
 	atomic_inc(&xfrm_xdp_in_flight);
 
-	req->frame = xdp->data;
-	req->protocol = ((struct ethhdr *)xdp->data)->h_proto;
-	req->len = xdp->data_end - xdp->data;
-	req->page = xfrm_xdp_page(xdp);
-	if (xfrm_xdp_page_is_pp(req->page))
-		page_pool_ref_page(req->page);
-	else
-		get_page(req->page);
 	/* The bundle holds both until the end of this RCU section. */
 	xfrm_state_hold(x);
 	req->x = x;

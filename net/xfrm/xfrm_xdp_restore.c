@@ -14,58 +14,65 @@
 #include "xfrm_xdp_internal.h"
 
 /* What the device said about the checksum was about ciphertext, and it may have
- * filled up a short packet. Without the security path policies see clear text,
- * and refuse it where they ask for more.
+ * filled up a short packet.
  */
-static bool xfrm_xdp_decrypted_by(struct sk_buff *skb, struct xfrm_state *x,
-				  u32 short_len)
+static int xfrm_xdp_decrypted_by(struct sk_buff *skb, struct xfrm_state *x,
+				 u32 short_len)
 {
 	struct sec_path *sp = secpath_set(skb);
 
 	if (!sp || (short_len && pskb_trim(skb, short_len))) {
 		xfrm_state_put(x);
-		return false;
+		return -ENOMEM;
 	}
 
 	sp->xvec[sp->len++] = x;
 	/* GRO has looked at what it merged itself. */
 	if (skb->ip_summed != CHECKSUM_PARTIAL)
 		skb->ip_summed = CHECKSUM_NONE;
-	return true;
+	return 0;
 }
 
-/* The state of a record, and the packet's mark after it. */
-static bool xfrm_xdp_record_state(const struct xfrm_xdp_md *md,
-				  struct sk_buff *skb, u32 mark)
+/* The state of a record, and the packet's mark after it. -ENOENT if the state has gone
+ * meanwhile, or -ENOMEM.
+ */
+static int xfrm_xdp_record_state(const struct xfrm_xdp_md *md,
+				 struct sk_buff *skb, u32 mark)
 {
 	xfrm_address_t daddr = { .a4 = md->daddr };
 	struct xfrm_state *x;
+	int err;
 
 	x = xfrm_state_lookup(dev_net(skb->dev), mark, &daddr, md->spi,
 			      IPPROTO_ESP, AF_INET);
-	if (!x || !xfrm_xdp_decrypted_by(skb, x, xfrm_xdp_short_len(md, skb)))
-		return false;
+	if (!x)
+		return -ENOENT;
+	err = xfrm_xdp_decrypted_by(skb, x, xfrm_xdp_short_len(md, skb));
+	if (err)
+		return err;
 
 	skb->mark = xfrm_smark_get(skb->mark, x);
-	return true;
+	return 0;
 }
 
 /* @md is authentic: make the packet what xfrm_input() would have made of it. */
-static bool xfrm_xdp_record_restore(const struct xfrm_xdp_md *md,
-				    struct sk_buff *skb)
+static int xfrm_xdp_record_restore(const struct xfrm_xdp_md *md,
+				   struct sk_buff *skb)
 {
 	struct xfrm_state *x;
 	struct net_device *dev;
+	int err;
 
-	if (!xfrm_xdp_record_state(md, skb, 0))
-		return false;
+	err = xfrm_xdp_record_state(md, skb, 0);
+	if (err)
+		return err;
 
 	x = xfrm_input_state(skb);
 	/* as xfrmi_rcv_cb(), which counted it already */
 	dev = x->if_id ? xfrm_input_dev(dev_net(skb->dev), x) : NULL;
 	if (dev)
 		skb->dev = dev;
-	return true;
+	return 0;
 }
 
 /* The headers that each packet had which GRO merged into this one. */
@@ -118,7 +125,7 @@ static bool xfrm_xdp_record_vti(struct xfrm_xdp_net *xnet,
 
 	tunnel = netdev_priv(vti);
 	if (!net_eq(tunnel->net, xnet->net) ||
-	    !xfrm_xdp_record_state(md, skb, be32_to_cpu(tunnel->parms.i_key)))
+	    xfrm_xdp_record_state(md, skb, be32_to_cpu(tunnel->parms.i_key)))
 		goto refuse;
 
 	/* policies look there for a VRF */
@@ -168,16 +175,23 @@ void __xfrm_xdp_unchecked(struct sk_buff *skb)
 		skb->ip_summed = CHECKSUM_NONE;
 }
 
-/* Packets go up with their security path before anybody asks for it: taps, tc,
- * GRO that decrypts once more. The record stays for ip_rcv_core(), if the packet
- * is to be offered; VTI takes off both. Under RCU, BH off.
+/**
+ * xfrm_xdp_restore_path() - give a packet its security path back
+ * @skb: packet, with as many bytes of metadata as a record has
+ *
+ * The record stays for ip_rcv_core(), if the packet is to be offered; VTI takes off
+ * both. Under RCU, BH off.
+ *
+ * Return: as xfrm_xdp_restore(), but a packet that is refused is the caller's: -EPERM if
+ * VTI did, -ENOENT if its state has gone, or -ENOMEM.
  */
-int __xfrm_xdp_restore(struct sk_buff *skb)
+int xfrm_xdp_restore_path(struct sk_buff *skb)
 {
 	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(dev_net(skb->dev));
 	const struct net_device *dev = skb->dev;
 	struct xfrm_xdp_tuple tuple;
 	struct xfrm_xdp_md md;
+	int err;
 
 	memcpy(&md, skb_metadata_end(skb) - sizeof(md), sizeof(md));
 	if (md.magic != XFRM_XDP_MD_MAGIC || !md.spi || secpath_exists(skb))
@@ -186,21 +200,40 @@ int __xfrm_xdp_restore(struct sk_buff *skb)
 	if (!xfrm_xdp_record_ok(xnet, &md, skb, &tuple))
 		goto clear;
 
-	if (md.vti) {
-		if (xfrm_xdp_record_vti(xnet, &md, &tuple, skb))
-			return 1;
-		kfree_skb(skb);
-		return -EPERM;
-	}
+	if (md.vti)
+		return xfrm_xdp_record_vti(xnet, &md, &tuple, skb) ? 1 : -EPERM;
 
-	if (xfrm_xdp_record_restore(&md, skb)) {
-		if (md.held)
-			skb_metadata_clear(skb);
-		return skb->dev != dev;
-	}
+	err = xfrm_xdp_record_restore(&md, skb);
+	if (err)
+		return err;
+
+	if (md.held)
+		skb_metadata_clear(skb);
+	return skb->dev != dev;
 
 clear:
 	skb_metadata_clear(skb);
 	xfrm_xdp_count(xnet, XFRM_XDP_NORECORD);
 	return 0;
+}
+
+/* Packets go up with their security path before anybody asks for it: taps, tc,
+ * GRO that decrypts once more. Without it one would be clear text, which policies may
+ * accept where they refuse what was decrypted.
+ */
+int __xfrm_xdp_restore(struct sk_buff *skb)
+{
+	struct net *net = dev_net(skb->dev);
+	int ret = xfrm_xdp_restore_path(skb);
+
+	if (likely(ret >= 0))
+		return ret;
+
+	if (ret != -EPERM) {
+		XFRM_INC_STATS(net, ret == -ENOENT ? LINUX_MIB_XFRMINNOSTATES :
+						     LINUX_MIB_XFRMINERROR);
+		xfrm_xdp_count(xfrm_xdp_pernet(net), XFRM_XDP_NORECORD);
+	}
+	kfree_skb(skb);
+	return -EPERM;
 }

@@ -301,8 +301,19 @@ static void test_in_through(struct kunit *test)
 	gw->flow->vti = NULL;
 	gw->flow->ordinary = true;
 	gw->flow->came = 0;
+	/* nor when its record has gone, here or on its way to another CPU */
 	gw->xdp.data_meta = gw->xdp.data;
+	KUNIT_ASSERT_EQ(test, xdp_rxq_info_reg(&gw->rxq, gw->wan, 0, 0), 0);
+	KUNIT_ASSERT_EQ(test, xdp_rxq_info_reg(&other, gw->wan, 0, 0), 0);
+	xfrm_xdp_test_expect_pass(gw, -EACCES, XFRM_XDP_PASSTHROUGH);
+	gw->xdp.data_hard_start -= 8;
+	gw->xdp.rxq = &other;
+	xfrm_xdp_test_expect_pass(gw, -EACCES, XFRM_XDP_PASSTHROUGH);
+	xdp_rxq_info_unreg(&other);
+	gw->xdp.rxq = &gw->rxq;
+	/* but the next packet of the queue does, if it kept the mark */
 	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_output(gw), gw->wan->ifindex);
+	xdp_rxq_info_unreg(&gw->rxq);
 }
 
 static struct kunit_case xfrm_xdp_input_pass_cases[] = {

@@ -383,6 +383,17 @@ static void test_no_device(struct kunit *test)
 	test_expect_refused(gw, XFRM_XDP_NODEVICE);
 }
 
+/* XDP would send past a rate that the driver keeps. */
+static void test_maxrate(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+
+	netdev_get_tx_queue(gw->wan, 0)->tx_maxrate = 100;
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	test_first_packet(gw);
+	test_expect_refused(gw, XFRM_XDP_NOTC);
+}
+
 static void test_other_mac(struct xfrm_xdp_test_gw *gw)
 {
 	static const u8 other[ETH_ALEN] = { 2, 0, 0, 0, 0, 0x33 };
@@ -665,6 +676,7 @@ static struct kunit_case xfrm_xdp_learn_cases[] = {
 	KUNIT_CASE(test_no_device),
 	KUNIT_CASE(test_wire),
 	KUNIT_CASE(test_redirect_due),
+	KUNIT_CASE(test_maxrate),
 	KUNIT_CASE(test_netfilter),
 	KUNIT_CASE(test_stable_hook),
 	KUNIT_CASE(test_fwd_policy),

@@ -391,6 +391,24 @@ static void test_headroom(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, xdp_convert_buff_to_frame(&gw->xdp));
 }
 
+/* The driver wants room for a header of its own. */
+static void test_needed_headroom(struct kunit *test)
+{
+	u32 need = sizeof(struct xdp_frame) + TEST_GCM_HEAD + HH_DATA_MOD -
+		   ETH_HLEN + 64;
+	struct test_sent *sent = test_sent_alloc(test);
+	struct xfrm_xdp_test_gw *gw = test->priv;
+
+	xfrm_xdp_test_release(gw);
+	gw->wan->needed_headroom = 64;
+	xfrm_xdp_test_flow(gw);
+	xfrm_xdp_test_frame(gw, need - 1, 100);
+	xfrm_xdp_test_expect_pass(gw, -ENOSPC, XFRM_XDP_PASSROOM);
+	xfrm_xdp_test_frame(gw, need, 100);
+	test_send(gw, sent);
+	test_expect_gcm(gw, sent);
+}
+
 /* For every length of the trailer: ends where data_hard_end is, no later. */
 static void test_tailroom(struct kunit *test)
 {
@@ -585,6 +603,7 @@ static struct kunit_case xfrm_xdp_packet_cases[] = {
 	KUNIT_CASE(test_df),
 	KUNIT_CASE(test_ttl),
 	KUNIT_CASE(test_headroom),
+	KUNIT_CASE(test_needed_headroom),
 	KUNIT_CASE(test_tailroom),
 	KUNIT_CASE(test_no_metadata),
 	KUNIT_CASE(test_soft_limit),

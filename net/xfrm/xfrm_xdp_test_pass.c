@@ -451,8 +451,8 @@ static void test_neigh(struct kunit *test)
 	test_frame(gw);
 	test_neigh_state(gw, NUD_FAILED, NULL);
 	xfrm_xdp_test_expect_pass(gw, -EHOSTUNREACH, XFRM_XDP_PASSNEIGH);
-	/* and the next hop is being asked for */
-	KUNIT_EXPECT_EQ(test, gw->neigh->nud_state, NUD_INCOMPLETE);
+	/* the stack asks for it, with the packet */
+	KUNIT_EXPECT_EQ(test, gw->neigh->nud_state, NUD_FAILED);
 
 	/* stale: used, and confirmed by and by */
 	test_neigh_state(gw, NUD_STALE, xfrm_xdp_test_peer_mac);

@@ -96,6 +96,18 @@ static struct sk_buff *test_skb(const struct test_rec *rec,
 	return skb;
 }
 
+static int test_restore(struct sk_buff *skb)
+{
+	int ret;
+
+	local_bh_disable();
+	rcu_read_lock();
+	ret = xfrm_xdp_restore(skb);
+	rcu_read_unlock();
+	local_bh_enable();
+	return ret;
+}
+
 /* The same, as far as ip_rcv_core(). */
 static struct sk_buff *test_up(const struct test_rec *rec,
 			       const struct xfrm_xdp_md *md,
@@ -193,7 +205,7 @@ static void test_rec_tuple(struct kunit *test)
 	test_expect_clear(rec, &rec->md, rec->gw->wan, "protocol", 0);
 }
 
-/* Replayed on another device, in another netns, after its state has gone. */
+/* Replayed on another device, in another netns. */
 static void test_rec_elsewhere(struct kunit *test)
 {
 	struct test_rec *rec = test_rec(test);
@@ -204,9 +216,30 @@ static void test_rec_elsewhere(struct kunit *test)
 	xnet->secret.key[0] ^= 1;
 	test_expect_clear(rec, &rec->md, rec->gw->wan, "netns", 0);
 	xnet->secret.key[0] ^= 1;
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(xnet, XFRM_XDP_NORECORD), 2);
+}
+
+/* Its state has gone: it was not clear text before, and is not now. */
+static void test_rec_state_gone(struct kunit *test)
+{
+	struct test_rec *rec = test_rec(test);
+	struct xfrm_xdp_net *xnet = rec->gw->xnet;
+	struct sk_buff *skb;
+
 	xfrm_state_delete(rec->x);
-	test_expect_clear(rec, &rec->md, rec->gw->wan, "state", 0);
-	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(xnet, XFRM_XDP_NORECORD), 3);
+	KUNIT_EXPECT_EQ(test, test_restore(test_skb(rec, &rec->md,
+						    rec->gw->wan)), -EPERM);
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(xnet, XFRM_XDP_NORECORD), 1);
+
+	/* GRO leaves it to whoever refuses it */
+	skb = test_skb(rec, &rec->md, rec->gw->wan);
+	local_bh_disable();
+	rcu_read_lock();
+	KUNIT_EXPECT_FALSE(test, xfrm_xdp_gro_receive(skb));
+	rcu_read_unlock();
+	local_bh_enable();
+	KUNIT_EXPECT_EQ(test, skb_metadata_len(skb), sizeof(rec->md));
+	kfree_skb(skb);
 }
 
 /* The stack decrypted the packet already: the record is of another one. */
@@ -323,18 +356,6 @@ static void test_rec_unchecked(struct kunit *test)
 	kfree_skb(skb);
 }
 
-static int test_restore(struct sk_buff *skb)
-{
-	int ret;
-
-	local_bh_disable();
-	rcu_read_lock();
-	ret = xfrm_xdp_restore(skb);
-	rcu_read_unlock();
-	local_bh_enable();
-	return ret;
-}
-
 /* What VTI shall get is nobody else's. */
 static void test_rec_vti(struct kunit *test)
 {
@@ -380,6 +401,7 @@ static struct kunit_case xfrm_xdp_record_cases[] = {
 	KUNIT_CASE(test_rec_flipped),
 	KUNIT_CASE(test_rec_tuple),
 	KUNIT_CASE(test_rec_elsewhere),
+	KUNIT_CASE(test_rec_state_gone),
 	KUNIT_CASE(test_rec_path),
 	{}
 };

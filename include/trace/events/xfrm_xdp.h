@@ -38,7 +38,7 @@ DEFINE_EVENT(xfrm_xdp_flow_class, xfrm_xdp_learn,
 	TP_PROTO(const struct xfrm_xdp_flow *flow),
 	TP_ARGS(flow));
 
-/* The device or the netns of a flow goes. */
+/* A flow is emptied: its device, netns or connection goes, or no packet takes it. */
 DEFINE_EVENT(xfrm_xdp_flow_class, xfrm_xdp_flow_dead,
 	TP_PROTO(const struct xfrm_xdp_flow *flow),
 	TP_ARGS(flow));

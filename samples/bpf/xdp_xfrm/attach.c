@@ -24,7 +24,8 @@ static int report_attach(const struct device *device, int err, __u32 mode)
 			    "see ip -d link show");
 	case -EBUSY:
 	case -EEXIST:
-		return fail(device->name, "%s; detach what is there first",
+		return fail(device->name,
+			    "%s; detach what is there first, see ip -d link and bpftool link",
 			    reason(err));
 	}
 	return fail(device->name,
@@ -147,6 +148,10 @@ static int report_detach(const struct device *device, int err, __u32 mode)
 	/* The program went with the device. */
 	if (err == -ENODEV)
 		return 0;
+	if (err == -EBUSY)
+		return fail(device->name,
+			    "%s; end who holds the BPF link, see bpftool link",
+			    reason(err));
 	return fail(device->name, "%s; see ip -d link", reason(err));
 }
 

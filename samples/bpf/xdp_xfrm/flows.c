@@ -6,7 +6,6 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <unistd.h>
-#include <bpf/bpf.h>
 #include <linux/in.h>
 
 #include "tool.h"
@@ -14,13 +13,6 @@
 
 #define DSCP_SHIFT	2
 #define VLAN_ID_MASK	0xfff
-
-/* struct xdp_xfrm_value as user space sees it */
-struct flow_value {
-	__u64	flow;
-	__u64	packets;
-	__u64	bytes;
-};
 
 /**
  * struct flow_row - one flow, in words
@@ -136,52 +128,47 @@ static bool for_new_states(const struct xdp_xfrm_key *key)
 	return key->protocol == IPPROTO_ESP && key->sa == XDP_XFRM_ANY_SPI;
 }
 
-/* A key that is deleted meanwhile sends the iteration back to the start: never
- * print more than the map holds.
- */
-static void print_flows(int fd, __u32 max_entries, bool json)
-{
-	struct xdp_xfrm_key key, *previous = NULL;
-	struct flow_value value;
-	struct flow_row row;
-	__u32 printed = 0;
-	__u32 seen;
+struct printing {
+	bool	json;
+	bool	begun;
+};
 
-	for (seen = 0; seen < max_entries; seen++) {
-		if (bpf_map_get_next_key(fd, previous, &key))
-			break;
-		previous = &key;
-		if (for_new_states(&key) ||
-		    bpf_map_lookup_elem(fd, &key, &value))
-			continue;
-		fill_row(&row, &key, &value);
-		if (json)
-			print_json_row(&row, !printed);
-		else
-			print_text_row(&row, !printed);
-		printed++;
-	}
+static void print_flow(const struct xdp_xfrm_key *key,
+		       const struct flow_value *value, void *arg)
+{
+	struct printing *printing = arg;
+	struct flow_row row;
+
+	if (for_new_states(key))
+		return;
+	fill_row(&row, key, value);
+	if (printing->json)
+		print_json_row(&row, !printing->begun);
+	else
+		print_text_row(&row, !printing->begun);
+	printing->begun = true;
 }
 
 int cmd_flows(const struct options *opts, int argc, char **argv)
 {
-	__u32 id, max_entries;
-	int fd;
+	struct printing printing = { .json = opts->json };
+	int fd, err;
+	__u32 id;
 
 	(void)argc;
 	(void)argv;
 	if (probe_root())
 		return -1;
 
-	fd = flow_map_open(&id, &max_entries);
+	fd = flow_map_open(&id, NULL);
 	if (fd < 0)
 		return fail(FLOWS_PIN, "%s; run xdp_xfrm start", reason(fd));
 
 	if (opts->json)
 		putchar('[');
-	print_flows(fd, max_entries, opts->json);
+	err = flow_map_each(fd, print_flow, &printing);
 	if (opts->json)
 		puts("]");
 	close(fd);
-	return 0;
+	return err ? fail(FLOWS_PIN, "cannot be read: %s", reason(err)) : 0;
 }

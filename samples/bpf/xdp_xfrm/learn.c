@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <net/if.h>
-#include <stdlib.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -133,38 +132,40 @@ int cmd_start(const struct options *opts, int argc, char **argv)
 	return err;
 }
 
+struct forgetting {
+	int	fd;
+	bool	all;
+};
+
+static void forget_flow(const struct xdp_xfrm_key *key,
+			const struct flow_value *value, void *arg)
+{
+	const struct forgetting *forgetting = arg;
+	char name[IF_NAMESIZE];
+
+	(void)value;
+	if (forgetting->all || if_indextoname(key->ifindex, name))
+		bpf_map_delete_elem(forgetting->fd, key);
+}
+
 /* Delete the flows of this namespace's devices, or all. Without this, programs
- * that are still attached would go on forwarding them.
+ * that are still attached would go on asking for them.
  */
 static int forget_flows(bool all)
 {
-	__u32 id, max_entries, count = 0, i;
-	struct xdp_xfrm_key *keys;
-	char name[IF_NAMESIZE];
-	int fd;
+	struct forgetting forgetting = { .all = all };
+	__u32 id;
+	int err;
 
-	fd = flow_map_open(&id, &max_entries);
-	if (fd < 0)
+	forgetting.fd = flow_map_open(&id, NULL);
+	if (forgetting.fd < 0)
 		return 0;
-	keys = calloc(max_entries, sizeof(*keys));
-	if (!keys) {
-		close(fd);
-		return fail(FLOWS_PIN,
-			    "no memory to forget the flows; unload the XDP programs");
-	}
 
-	while (count < max_entries &&
-	       !bpf_map_get_next_key(fd, count ? &keys[count - 1] : NULL,
-				     &keys[count]))
-		count++;
-	for (i = 0; i < count; i++) {
-		if (all || if_indextoname(keys[i].ifindex, name))
-			bpf_map_delete_elem(fd, &keys[i]);
-	}
-
-	free(keys);
-	close(fd);
-	return 0;
+	err = flow_map_each(forgetting.fd, forget_flow, &forgetting);
+	close(forgetting.fd);
+	return err ? fail(FLOWS_PIN,
+			  "cannot forget the flows: %s; unload the XDP programs",
+			  reason(err)) : 0;
 }
 
 static int stop_learning(const char *pin, void *arg)

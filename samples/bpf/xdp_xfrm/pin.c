@@ -115,27 +115,3 @@ int learn_pins_each(int (*visit)(const char *pin, void *arg), void *arg)
 	closedir(dir);
 	return err;
 }
-
-/* The pinned flow map. Returns a file descriptor or a negative errno; reports
- * nothing. @max_entries may be NULL.
- */
-int flow_map_open(__u32 *id, __u32 *max_entries)
-{
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-	int fd, err;
-
-	fd = bpf_obj_get(FLOWS_PIN);
-	if (fd < 0)
-		return fd;
-
-	err = bpf_obj_get_info_by_fd(fd, &info, &len);
-	if (err) {
-		close(fd);
-		return err;
-	}
-	*id = info.id;
-	if (max_entries)
-		*max_entries = info.max_entries;
-	return fd;
-}

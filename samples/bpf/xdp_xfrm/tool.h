@@ -91,7 +91,23 @@ int pins_open(struct bpffs *bpffs);
 void pins_close(struct bpffs *bpffs, bool failed);
 int learn_pin(char pin[LEARN_PIN_LEN]);
 int learn_pins_each(int (*visit)(const char *pin, void *arg), void *arg);
+
+/* map.c */
+
+struct xdp_xfrm_key;
+
+/* struct xdp_xfrm_value as user space sees it */
+struct flow_value {
+	__u64	flow;
+	__u64	packets;
+	__u64	bytes;
+};
+
+typedef void (*flow_visit_t)(const struct xdp_xfrm_key *key,
+			     const struct flow_value *value, void *arg);
+
 int flow_map_open(__u32 *id, __u32 *max_entries);
+int flow_map_each(int fd, flow_visit_t visit, void *arg);
 
 /* program.c */
 

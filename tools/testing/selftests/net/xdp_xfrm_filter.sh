@@ -47,6 +47,18 @@ less_than()
 	(($(entries) < $1))
 }
 
+# setting NAME VALUE: it is refused, as what it is not
+setting()
+{
+	local message
+	if message=$(g1 bash -c "echo $2 >/proc/sys/net/core/$1" 2>&1); then
+		complaints+=("$1 takes $2")
+	elif [[ $message != *'Invalid argument' ]]; then
+		complaints+=("$1=$2: $message")
+	fi
+	[[ $(g1 sysctl -n "net.core.$1") == 0 ]] || complaints+=("$1 is not 0")
+}
+
 forward()
 {
 	printf 'table ip t { %s chain c { type filter hook forward priority 0; %s; }; }' \
@@ -106,6 +118,10 @@ flow 'ESP on its way out' "table ip t { chain c { type filter hook output priori
 	oifname wan0 accept; }; }"
 
 no_flow 'limit' limit "$(forward 'limit rate 1000/second accept')"
+handle=$(g1 nft -a list chain ip t c | sed -n 's/.*limit.* # handle //p')
+line=$(g1 cat /proc/net/xfrm_xdp_rules)
+[[ $line == $'t\tc\t'"$handle"$'\tlimit\t1' ]] || complaints+=("rule $handle, named: $line")
+result 'and named by table, chain and handle'
 no_flow 'quota' quota "$(forward 'quota 1 mbytes accept')"
 no_flow 'length' meta "$(forward 'meta length 0-1400 accept')"
 no_flow 'TTL' payload "$(forward 'ip ttl > 5 accept')"
@@ -119,6 +135,8 @@ no_flow 'set with timeouts' lookup "$(forward 'ip saddr @s accept' \
 	"set s { type ipv4_addr; timeout 1h; elements = { $IP_A }; }")"
 no_flow 'set that packets fill' dynset "$(forward 'update @s { ip saddr }' \
 	'set s { type ipv4_addr; size 8; flags dynamic,timeout; timeout 1h; }')"
+no_flow 'limit of an element of a set' lookup "$(forward 'ip saddr @s drop' \
+	"set s { type ipv4_addr; elements = { $IP_A limit rate over 1000/second }; }")"
 no_flow 'MSS of the route' rt "$(forward 'rt mtu 1-100 drop')"
 no_flow 'SPI on the way out' payload 'table ip t { chain c { type filter hook output priority 0;
 	ip protocol esp @th,0,32 7 drop; }; }'
@@ -132,6 +150,12 @@ expect 'the administrator trusts the filter: learned past a limit' good=3
 g1 sysctl -qw net.core.xfrm_xdp_trust_filter=0
 send 3 sport=$port
 expect 'not any more' XfrmXdpOutput=0 XfrmXdpPassAuth=1 XfrmXdpLearned=0 esp=3
+g1 sysctl -qw net.core.xfrm_xdp_trust_filter=1
+port=$((port + 1))
+rules "$(forward 'queue flags bypass to 77')"
+send 3 sport=$port
+refused 'a queue that nobody reads yet is not trusted' XfrmXdpNoPacket=1 esp=3 good=3
+g1 sysctl -qw net.core.xfrm_xdp_trust_filter=0
 rules "$(forward "udp sport $((port + 1)) meta mark set 0x10")"
 g1 sysctl -qw net.core.xfrm_xdp_slow_mark=0x10
 send 3 sport=$((port + 1))
@@ -140,6 +164,13 @@ known_flow $((port + 2))
 expect 'and others in'
 g1 sysctl -qw net.core.xfrm_xdp_slow_mark=0
 port=$((port + 2))
+
+setting xfrm_xdp_trust_filter 2
+setting xfrm_xdp_trust_filter -1
+setting xfrm_xdp_slow_mark -1
+setting xfrm_xdp_slow_mark 0x100000000
+setting xfrm_xdp_slow_mark yes
+result 'settings out of range are refused'
 
 flow 'a set, to be changed' "$(forward 'ip saddr @s drop' 'set s { type ipv4_addr; }')"
 g1 nft add element ip t s "{ $IP_A }"

@@ -162,6 +162,17 @@ new_state 32 output-mark 7 mask 0xf
 ask send 5 sport=1005
 expect 'a mark of the state: routed by it, in XDP too' XfrmXdpLearned=2 XfrmXdpInput=4 \
 	XfrmXdpForward=3 arrived=0
+g1 sysctl -qw net.core.xfrm_xdp_slow_mark=0x100
+new_state 32 output-mark 7
+chain prerouting 'ip protocol esp meta mark set 0x100'
+ask send 5 sport=1005
+expect 'a mark that keeps ESP out, though the state hides it' XfrmXdpInput=0 \
+	'XfrmXdpNoPacket>0' arrived=0
+g1 sysctl -qw net.core.xfrm_xdp_slow_mark=0
+rules ''
+new_state 32 output-mark 7 mask 0xf
+ask send 5 sport=1005
+expect 'and without it again' XfrmXdpInput=4 XfrmXdpForward=3 arrived=0
 g1 ip rule del fwmark 7/0xf lookup 100
 ask send 5 sport=1005
 expect 'the rule gone: as the others' arrived=5 good=5 XfrmXdpPassDst=2 XfrmXdpForward=3

@@ -191,6 +191,14 @@ g1_delete 0x3003
 send 3 sport=1030
 expect 'VTI, rekeyed: no trip to the stack' XfrmXdpLookup=1 XfrmXdpLearned=0 XfrmXdpOutput=3 \
 	good=3 spi=0x3004
+both_states 0x3005 a7 mark 9
+known_flow 1031
+expect 'VTI, a state with its mark' good=3 spi=0x3005
+sleep 1.1
+both_states 0x3006 b8
+send 3 sport=1031
+expect 'a newer one without a mark takes its place' XfrmXdpLookup=1 XfrmXdpOutput=3 good=3 \
+	spi=0x3006
 g1 ip link set vti1 type vti local "$IP_G1_WAN" remote "$IP_G2_WAN" key 10
 send 3 sport=1030
 expect 'VTI with another key: no policy, nothing leaves' XfrmXdpOutput=0 XfrmXdpPassAuth=1 \

@@ -165,16 +165,6 @@ static int output_errno(spoil_t spoil)
 	return skel->bss->output_ret;
 }
 
-static int offer_errno(__u32 key_sz, spoil_t spoil)
-{
-	struct frame frame = spoilt(spoil);
-
-	skel->bss->key_sz = key_sz;
-	skel->bss->offer_ret = 1;
-	run(skel->progs.offer, &frame, false);
-	return skel->bss->offer_ret;
-}
-
 /* A frame that B gets decrypted; @prog encrypts it. */
 static bool delivered(const struct bpf_program *prog)
 {
@@ -516,36 +506,17 @@ static void again(void)
 	ASSERT_EQ(again_errno(lan), -EPERM, "verdict has ended");
 }
 
-static void offer(void)
+static void nobody(void)
 {
-	struct bpf_link *link;
-
 	ASSERT_EQ(lookup_errno(NULL), 0, "lookup");
 	bpf_link__destroy(ops->links.first);
 	ops->links.first = NULL;
 	ASSERT_EQ(output_errno(NULL), -EPERM, "nobody takes flows: verdicts have ended");
 	ASSERT_EQ(again_errno(lan), -EPERM, "nobody takes flows: verdicts have ended");
 	ASSERT_EQ(lookup_errno(NULL), -ESRCH, "nobody takes flows");
-	ASSERT_EQ(offer_errno(32, NULL), -ESRCH, "nobody takes flows");
-	link = ns_attach_ops(NS_B, ops->maps.first);
-	ASSERT_OK_PTR(link, "operations elsewhere");
-	ASSERT_EQ(offer_errno(32, NULL), -ESRCH, "nobody takes flows here");
-	bpf_link__destroy(link);
 
 	ops->links.first = ns_attach_ops(NS_GATEWAY, ops->maps.first);
-	if (!ASSERT_OK_PTR(ops->links.first, "operations"))
-		return;
-	ASSERT_EQ(offer_errno(0, NULL), -EINVAL, "no key");
-	ASSERT_EQ(offer_errno(33, NULL), -EINVAL, "key too long");
-	skel->bss->shrink_headroom = 200;
-	ASSERT_EQ(offer_errno(32, NULL), -ENOSPC, "no headroom");
-	skel->bss->shrink_headroom = 0;
-	ASSERT_EQ(offer_errno(32, NULL), 0, "longest key");
-	ASSERT_EQ(offer_errno(32, NULL), -EAGAIN, "offered a moment ago");
-	ASSERT_EQ(offer_errno(1, other_port), 0, "shortest key");
-	ASSERT_EQ(offer_errno(8, ipv6), -EPROTO, "IPv6");
-	ASSERT_EQ(offer_errno(8, fragment), -EPROTO, "fragment");
-	ASSERT_EQ(offer_errno(8, too_short), -EPROTO, "too short");
+	ASSERT_OK_PTR(ops->links.first, "operations");
 }
 
 static void device_deleted(void)
@@ -571,8 +542,8 @@ static bool set_up(void)
 	skel->links.output = ns_attach_xdp(NS_GATEWAY, "lan0", skel->progs.output);
 	if (!ASSERT_OK_PTR(skel->links.output, "attach to lan0"))
 		return false;
-	skel->links.offer = ns_attach_xdp(NS_GATEWAY, "wan0", skel->progs.offer);
-	if (!ASSERT_OK_PTR(skel->links.offer, "attach to wan0"))
+	skel->links.forward = ns_attach_xdp(NS_GATEWAY, "wan0", skel->progs.forward);
+	if (!ASSERT_OK_PTR(skel->links.forward, "attach to wan0"))
 		return false;
 	ops->links.first = ns_attach_ops(NS_GATEWAY, ops->maps.first);
 	if (!ASSERT_OK_PTR(ops->links.first, "operations"))
@@ -617,8 +588,8 @@ void serial_test_xdp_xfrm_lookup(void)
 		hard_limit();
 	if (test__start_subtest("again"))
 		again();
-	if (test__start_subtest("offer"))
-		offer();
+	if (test__start_subtest("nobody"))
+		nobody();
 	if (test__start_subtest("device_deleted"))
 		device_deleted();
 	forget();

@@ -244,6 +244,38 @@ static void ruled(void)
 	gateway("rule del sport 1-2 lookup main\n");
 }
 
+/* Where GRO decrypts there are other flows. */
+static void gro(void)
+{
+	SYS(out, "ip netns exec " NS_GATEWAY " ethtool -K wan0 gro on");
+	if (!start(IN_ADD("0x2001", "")))
+		return;
+	ASSERT_EQ(spi_errno(0x2001), 0, "without GRO");
+	SYS(out, "modprobe esp4_offload");
+	ASSERT_EQ(spi_errno(0x2001), -EXDEV, "GRO has come");
+	SYS(out, "modprobe -r esp4_offload");
+	ASSERT_EQ(spi_errno(0x2001), 0, "GRO has gone");
+out:
+	return;
+}
+
+/* A mark that rules may ask for, on the connection of the ESP packets. */
+static void connection(void)
+{
+	SYS(out, "ip netns exec " NS_GATEWAY " nft 'table ip filter { "
+	    "chain input { type filter hook input priority 0; "
+	    "ct state established,new accept; }; }'");
+	if (!start(IN_ADD("0x2001", "")))
+		return;
+	ASSERT_EQ(spi_errno(0x2001), 0, "as it was");
+	SYS(out, "ip netns exec " NS_GATEWAY
+	    " conntrack -U -s 192.0.2.2 -d 192.0.2.1 --mark 7 >/dev/null 2>&1");
+	ASSERT_EQ(spi_errno(0x2001), -EPERM, "with a mark");
+	SYS(out, "ip netns exec " NS_GATEWAY " nft delete table ip filter");
+out:
+	return;
+}
+
 /* Then the packet is the stack's. */
 static void sa_size(void)
 {
@@ -362,6 +394,10 @@ void serial_test_xdp_xfrm_rekey(void)
 		named();
 	if (test__start_subtest("ruled"))
 		ruled();
+	if (test__start_subtest("gro"))
+		gro();
+	if (test__start_subtest("connection"))
+		connection();
 	if (test__start_subtest("errors"))
 		errors();
 out:

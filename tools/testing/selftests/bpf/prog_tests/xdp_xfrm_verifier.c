@@ -35,4 +35,6 @@ void test_xdp_xfrm_verifier(void)
 		    "calling kernel function bpf_xdp_xfrm_output is not allowed");
 	ops_refused("leak_ops", "leak_in_flow_add", "Unreleased reference");
 	ops_refused("write_ops", "write_in_flow_add", "only read is supported");
+	ops_refused("sleep_ops", "sleep_in_flow_add",
+		    "attach to unsupported member flow_add");
 }

@@ -10,6 +10,7 @@
 #include <bpf/bpf_tracing.h>
 
 #define ETH_P_IP	0x0800
+#define ETH_IP_UDP_LEN	42
 
 int bpf_xdp_xfrm_offer(struct xdp_md *ctx, const void *key, __u32 key__sz) __ksym;
 int bpf_xdp_xfrm_input(struct xdp_md *ctx, struct xfrm_xdp_flow *flow,
@@ -31,5 +32,23 @@ struct flow_key {
 struct flow_value {
 	struct xfrm_xdp_flow __kptr * flow;
 };
+
+/* Leave so much less room in front of the packet. */
+static __always_inline bool move_forward(struct xdp_md *ctx, int by)
+{
+	__u8 headers[ETH_IP_UDP_LEN];
+	void *data = (void *)(long)ctx->data;
+
+	if (data + sizeof(headers) > (void *)(long)ctx->data_end)
+		return false;
+	__builtin_memcpy(headers, data, sizeof(headers));
+	if (bpf_xdp_adjust_head(ctx, -by))
+		return false;
+	data = (void *)(long)ctx->data;
+	if (data + sizeof(headers) > (void *)(long)ctx->data_end)
+		return false;
+	__builtin_memcpy(data, headers, sizeof(headers));
+	return true;
+}
 
 #endif /* _XDP_XFRM_COMMON_H */

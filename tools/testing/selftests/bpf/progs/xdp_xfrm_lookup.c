@@ -3,8 +3,6 @@
 
 #include "xdp_xfrm_common.h"
 
-#define ETH_IP_UDP_LEN	42
-
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -17,13 +15,11 @@ __u32 mark;
 __u32 if_id;
 __u32 reserved;
 __u32 opts_sz;
-__u32 key_sz;
 int shrink_headroom;
 
 /* out */
 int error;
 int output_ret;
-int offer_ret;
 bool found;
 
 static __always_inline struct flow_value *kept_value(void)
@@ -90,31 +86,13 @@ int lookup_again(struct xdp_md *ctx)
 	return XDP_DROP;
 }
 
-/* Leave less room in front of the packet than the outer headers need. */
-static __always_inline bool move_forward(struct xdp_md *ctx)
-{
-	__u8 headers[ETH_IP_UDP_LEN];
-	void *data = (void *)(long)ctx->data;
-
-	if (data + sizeof(headers) > (void *)(long)ctx->data_end)
-		return false;
-	__builtin_memcpy(headers, data, sizeof(headers));
-	if (bpf_xdp_adjust_head(ctx, -shrink_headroom))
-		return false;
-	data = (void *)(long)ctx->data;
-	if (data + sizeof(headers) > (void *)(long)ctx->data_end)
-		return false;
-	__builtin_memcpy(data, headers, sizeof(headers));
-	return true;
-}
-
 SEC("xdp.frags")
 int output(struct xdp_md *ctx)
 {
 	struct flow_value *value = kept_value();
 	struct xfrm_xdp_flow *flow;
 
-	if (!value || (shrink_headroom && !move_forward(ctx)))
+	if (!value || (shrink_headroom && !move_forward(ctx, shrink_headroom)))
 		return XDP_ABORTED;
 	flow = value->flow;
 	if (!flow)
@@ -142,18 +120,6 @@ int forward(struct xdp_md *ctx)
 	if (output_ret > 0)
 		return bpf_redirect(output_ret, 0);
 	return XDP_DROP;
-}
-
-SEC("xdp")
-int offer(struct xdp_md *ctx)
-{
-	__u64 key[6] = {};
-	__u32 sz = key_sz;
-
-	if (sz > sizeof(key) || (shrink_headroom && !move_forward(ctx)))
-		return XDP_ABORTED;
-	offer_ret = bpf_xdp_xfrm_offer(ctx, key, sz);
-	return XDP_PASS;
 }
 
 char _license[] SEC("license") = "GPL";

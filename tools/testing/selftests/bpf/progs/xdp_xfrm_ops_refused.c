@@ -25,6 +25,14 @@ int BPF_PROG(write_in_flow_add, struct xfrm_xdp_md *md,
 	return 0;
 }
 
+/* Flows are learned in softirq. */
+SEC("struct_ops.s/sleep_in_flow_add")
+int BPF_PROG(sleep_in_flow_add, const struct xfrm_xdp_md *md,
+	     struct xfrm_xdp_flow *flow)
+{
+	return 0;
+}
+
 SEC(".struct_ops.link")
 struct xfrm_xdp_ops output_ops = {
 	.flow_add = (void *)output_in_flow_add,
@@ -38,6 +46,11 @@ struct xfrm_xdp_ops leak_ops = {
 SEC(".struct_ops.link")
 struct xfrm_xdp_ops write_ops = {
 	.flow_add = (void *)write_in_flow_add,
+};
+
+SEC(".struct_ops.link")
+struct xfrm_xdp_ops sleep_ops = {
+	.flow_add = (void *)sleep_in_flow_add,
 };
 
 char _license[] SEC("license") = "GPL";
