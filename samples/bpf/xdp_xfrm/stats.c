@@ -77,7 +77,7 @@ static const struct {
 
 	{ "NoMetadata",	  "not offered: the device has no metadata, or no room for it" },
 	{ "NoRecord",	  "the record was stale, misplaced or forged" },
-	{ "NoPacket",	  "options, fragments, redirects, realms, a mark that keeps it slow" },
+	{ "NoPacket",	  "options, fragments, ICMP redirect due, a mark that keeps it slow" },
 	{ "NoPlain",	  "this route has no transformation, or an optional one" },
 	{ "NoState",	  "a state, mode or algorithm that XDP does not do" },
 	{ "NoDevice",	  "a device that XDP cannot trust or send by" },

@@ -13,6 +13,8 @@
   migrate DIR SRC DST REQID OLD_SRC OLD_DST NEW_SRC NEW_DST
                              the tunnel of a policy has other ends
   connection ID NUMBER VALUE an attribute of the entry of an ICMP flow from A to B
+  quota TABLE SET ADDRESS BYTES
+                             an element of a set, found when so many bytes are over
 """
 
 import ctypes
@@ -27,6 +29,16 @@ NETLINK_XFRM = 6
 NETLINK_NETFILTER = 12
 NLM_F_REQUEST = 1
 NLM_F_ACK = 4
+NLM_F_CREATE = 0x400
+NFNL_MSG_BATCH_BEGIN = 0x10
+NFNL_MSG_BATCH_END = 0x11
+NFNL_SUBSYS_NFTABLES = 10
+NFT_MSG_NEWSETELEM = NFNL_SUBSYS_NFTABLES << 8 | 12
+NFTA_SET_ELEM_LIST_TABLE = NFTA_LIST_ELEM = NFTA_SET_ELEM_KEY = NFTA_DATA_VALUE = 1
+NFTA_EXPR_NAME = NFTA_QUOTA_BYTES = NFT_QUOTA_F_INV = 1
+NFTA_SET_ELEM_LIST_SET = NFTA_EXPR_DATA = NFTA_QUOTA_FLAGS = 2
+NFTA_SET_ELEM_LIST_ELEMENTS = 3
+NFTA_SET_ELEM_EXPR = 7
 NLA_F_NESTED = 1 << 15
 RTM_SETLINK = 19
 IPCTNL_MSG_CT_NEW = 1 << 8
@@ -67,10 +79,14 @@ def attribute(kind, data):
     return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
 
 
-def request(protocol, kind, body):
+def message(kind, flags, body):
+    return struct.pack("=IHHII", 16 + len(body), kind, NLM_F_REQUEST | flags, 1, 0) + body
+
+
+def request(protocol, kind, body, flags=0, begin=b"", end=b""):
     """Send it, and wait for the answer."""
     with socket.socket(AF_NETLINK, socket.SOCK_RAW, protocol) as sock:
-        sock.send(struct.pack("=IHHII", 16 + len(body), kind, NLM_F_REQUEST | NLM_F_ACK, 1, 0) + body)
+        sock.send(begin + message(kind, NLM_F_ACK | flags, body) + end)
         err = struct.unpack_from("=i", sock.recv(65536), 16)[0]
     if err:
         raise OSError(-err, f"netlink {kind:#x}")
@@ -169,8 +185,24 @@ def connection(ident, number, value):
             attribute(int(number), struct.pack("!I", int(value))))
 
 
+def quota(table, name, key, limit):
+    """An element of a set that judges by itself: nft(8) wants the set to say so."""
+    expression = attribute(NFTA_EXPR_NAME, b"quota\0")
+    expression += nested(NFTA_EXPR_DATA, (NFTA_QUOTA_BYTES, struct.pack("!Q", int(limit))),
+                         (NFTA_QUOTA_FLAGS, struct.pack("!I", NFT_QUOTA_F_INV)))
+    element = nested(NFTA_SET_ELEM_KEY, (NFTA_DATA_VALUE, socket.inet_aton(key)))
+    element += attribute(NFTA_SET_ELEM_EXPR | NLA_F_NESTED, expression)
+    body = struct.pack("=BBH", socket.AF_INET, 0, 0)
+    body += attribute(NFTA_SET_ELEM_LIST_TABLE, table.encode() + b"\0")
+    body += attribute(NFTA_SET_ELEM_LIST_SET, name.encode() + b"\0")
+    body += nested(NFTA_SET_ELEM_LIST_ELEMENTS, (NFTA_LIST_ELEM | NLA_F_NESTED, element))
+    batch = struct.pack("!BBH", socket.AF_UNSPEC, 0, NFNL_SUBSYS_NFTABLES)
+    request(NETLINK_NETFILTER, NFT_MSG_NEWSETELEM, body, NLM_F_CREATE, message(NFNL_MSG_BATCH_BEGIN, 0, batch),
+            message(NFNL_MSG_BATCH_END, 0, batch))
+
+
 CHANGES = {change.__name__: change for change in (egress, reorder, conf, attach, detach, link, update, unlink,
-                                                  pin, migrate, connection)}
+                                                  pin, migrate, connection, quota)}
 
 
 def change(name, *args):

@@ -135,8 +135,6 @@ no_flow 'set with timeouts' lookup "$(forward 'ip saddr @s accept' \
 	"set s { type ipv4_addr; timeout 1h; elements = { $IP_A }; }")"
 no_flow 'set that packets fill' dynset "$(forward 'update @s { ip saddr }' \
 	'set s { type ipv4_addr; size 8; flags dynamic,timeout; timeout 1h; }')"
-no_flow 'limit of an element of a set' lookup "$(forward 'ip saddr @s drop' \
-	"set s { type ipv4_addr; elements = { $IP_A limit rate over 1000/second }; }")"
 no_flow 'MSS of the route' rt "$(forward 'rt mtu 1-100 drop')"
 no_flow 'SPI on the way out' payload 'table ip t { chain c { type filter hook output priority 0;
 	ip protocol esp @th,0,32 7 drop; }; }'
@@ -154,7 +152,7 @@ g1 sysctl -qw net.core.xfrm_xdp_trust_filter=1
 port=$((port + 1))
 rules "$(forward 'queue flags bypass to 77')"
 send 3 sport=$port
-refused 'a queue that nobody reads yet is not trusted' XfrmXdpNoPacket=1 esp=3 good=3
+refused 'a queue that nobody reads yet is not trusted' esp=3 good=3
 g1 sysctl -qw net.core.xfrm_xdp_trust_filter=0
 rules "$(forward "udp sport $((port + 1)) meta mark set 0x10")"
 g1 sysctl -qw net.core.xfrm_xdp_slow_mark=0x10
@@ -197,6 +195,12 @@ for change in 'add element ip t s { 10.9.9.9 }' 'add rule ip t c accept'; do
 	send 3 sport=$port
 	expect "nft $change: judged again" XfrmXdpPassAuth=1 XfrmXdpLearned=1 XfrmXdpOutput=2
 done
+
+flow 'a set without elements' "$(forward 'ip saddr @s drop' 'set s { type ipv4_addr; }')"
+g1 python3 -S -c 'import sys, xdp_xfrm_change as x; x.change(*sys.argv[1:])' quota t s "$IP_A" 1000000
+send 3 sport=$port
+named lookup || complaints+=("no rule with lookup is named")
+refused 'an element with a quota of its own' XfrmXdpNoFilter=1 XfrmXdpPassAuth=1 esp=3 good=3
 
 # nothing says so of the set, and the rule comes in a transaction of its own
 flow 'a set that nothing changes' "$(forward 'ip saddr @s drop' 'set s { type ipv4_addr; }')

@@ -46,6 +46,10 @@ trace_down()
 	gateway_down
 }
 
+if [[ ! -d $events ]]; then
+	skip 'tracepoints' 'no tracefs'
+	finish
+fi
 gateway_up
 lan=$(ifindex lan0)
 wan=$(ifindex wan0)
