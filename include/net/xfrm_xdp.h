@@ -491,6 +491,8 @@ void xfrm_xdp_per_cpu(struct net *net);
 void xfrm_xdp_rules_changed(struct net *net, u64 bits);
 void xfrm_xdp_disconnect(struct net *net);
 void __xfrm_xdp_hashed(struct sk_buff *skb);
+void __xfrm_xdp_realm(struct sk_buff *skb);
+void __xfrm_xdp_marked(struct sk_buff *skb);
 void __xfrm_xdp_asked(struct sk_buff *skb, u64 bit);
 void __xfrm_xdp_hooked(struct sk_buff *skb, const struct nf_hook_ops *ops);
 void __xfrm_xdp_unstable(struct sk_buff *skb, const char *table,
@@ -702,6 +704,28 @@ static inline void xfrm_xdp_hashed(const struct sk_buff *skb)
 }
 
 /**
+ * xfrm_xdp_realm() - a packet is counted for the realm of its route
+ * @skb: packet
+ */
+static inline void xfrm_xdp_realm(struct sk_buff *skb)
+{
+	if (xfrm_xdp_offered(skb))
+		__xfrm_xdp_realm(skb);
+}
+
+/**
+ * xfrm_xdp_marked() - a state is about to give its mark to an ESP packet
+ * @skb: packet
+ *
+ * The one that it has is gone then, and may be there to keep it out of XDP.
+ */
+static inline void xfrm_xdp_marked(struct sk_buff *skb)
+{
+	if (xfrm_xdp_offered(skb))
+		__xfrm_xdp_marked(skb);
+}
+
+/**
  * xfrm_xdp_forget() - drop the offer of a packet that somebody else judges
  * @skb: packet
  */
@@ -806,6 +830,8 @@ static inline void xfrm_xdp_decapsulated(struct sk_buff *skb,
 					 struct net_device *vti) { }
 static inline void xfrm_xdp_state_dying(struct xfrm_state *x) { }
 static inline void xfrm_xdp_hashed(const struct sk_buff *skb) { }
+static inline void xfrm_xdp_realm(struct sk_buff *skb) { }
+static inline void xfrm_xdp_marked(struct sk_buff *skb) { }
 static inline void xfrm_xdp_forget(struct sk_buff *skb) { }
 static inline void xfrm_xdp_invalidate(struct net *net) { }
 static inline void xfrm_xdp_by_turns(struct net *net) { }

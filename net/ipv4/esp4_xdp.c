@@ -37,10 +37,10 @@ static int esp4_xdp_init_flow(struct xfrm_xdp_flow *flow, struct xfrm_state *x)
 	cipher->aead = aead;
 	cipher->ivlen = crypto_aead_ivsize(aead);
 	cipher->icvlen = crypto_aead_authsize(aead);
-	cipher->async = esp4_xdp_is_async(aead);
 	if (strstarts(driver, "seqiv(") && cipher->ivlen == sizeof(u64))
 		esp4_xdp_step_over_seqiv(cipher);
 
+	cipher->async = esp4_xdp_is_async(cipher->aead);
 	cipher->simd = simd_aead_check(cipher->aead);
 
 	if (crypto_aead_reqsize(cipher->aead) > XFRM_XDP_REQSIZE ||

@@ -46,8 +46,9 @@
  *				    not do, next hops taken by turns, or rules
  *				    that must see every packet, or those of each
  *				    SPI
- *		    -EHOSTUNREACH - the next hop is not resolved yet, or there
- *				    are too many in the neighbour table
+ *		    -EHOSTUNREACH - the next hop is not resolved yet, and the
+ *				    stack has to ask for it with this packet; or
+ *				    there are too many in the neighbour table
  *		    -ENOMEM       - out of memory
  *		    other         - what the lookup of the route, or
  *				    xfrm_lookup_with_ifid(), said; a route that
@@ -230,8 +231,8 @@ __bpf_kfunc_start_defs();
  * followed by XDP_PASS.
  *
  * For a packet that bpf_xdp_xfrm_input() decrypted the record is written even if
- * the flow is not to be learned, whatever is returned but -EINVAL: it tells the
- * stack which state the packet came through.
+ * the flow is not to be learned, whatever is returned but -EINVAL or -EACCES: it tells
+ * the stack which state the packet came through.
  *
  * Parameters:
  * @ctx		- Pointer to ctx (xdp_md) in XDP program

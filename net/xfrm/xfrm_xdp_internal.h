@@ -227,7 +227,7 @@ struct xfrm_xdp_through {
 	u64				nonce;
 	const void			*data;
 	const void			*hard_start;
-	struct xdp_rxq_info		*rxq;
+	const struct xdp_rxq_info	*rxq;
 	unsigned long			came;
 	__be32				spi;
 	__be32				daddr;

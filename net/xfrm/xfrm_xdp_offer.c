@@ -81,6 +81,17 @@ void __xfrm_xdp_hashed(struct sk_buff *skb)
 	xfrm_xdp_refuse_skb(skb, XFRM_XDP_NOROUTE);
 }
 
+void __xfrm_xdp_realm(struct sk_buff *skb)
+{
+	xfrm_xdp_refuse_skb(skb, XFRM_XDP_NOROUTE);
+}
+
+void __xfrm_xdp_marked(struct sk_buff *skb)
+{
+	if (skb->mark & READ_ONCE(xfrm_xdp_offer_net(skb)->slow_mark))
+		xfrm_xdp_refuse_skb(skb, XFRM_XDP_NOPACKET);
+}
+
 /**
  * xfrm_xdp_offer_new() - make an offer of a record
  * @xnet: netns

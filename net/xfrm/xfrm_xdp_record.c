@@ -21,9 +21,9 @@ DEFINE_PER_CPU(struct xfrm_xdp_through, xfrm_xdp_decrypted);
  * xfrm_xdp_unclear() - may a packet have been decrypted, though its record is not there?
  * @xdp: packet, marked by XDP_FLAGS_DECRYPTED, xfrm_xdp_through() is false
  *
- * A program may have moved the packet or its metadata, or sent both to another CPU.
- * A driver may also leave the mark of one packet to the next one of its queue; a
- * frame that was redirected has none but its own. BH off.
+ * A program may have moved the packet or its metadata, or sent both to another CPU,
+ * where its queue is not a device's. A driver may also leave the mark of one packet to
+ * the next one of its queue; who does not know says that it may. BH off.
  *
  * Return: false if it came in clear.
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Cipher requests of XFRM for XDP.
  *
- * Nothing is allocated per packet: each CPU has one request at hand. Some calls go
- * asynchronous (that of the simd wrapper of x86 when the FPU is taken, or while earlier
+ * Nothing is allocated for a packet that is done at once: each CPU has one request at hand.
+ * Some calls go asynchronous (that of the simd wrapper of x86 when the FPU is taken, or while earlier
  * requests are queued). They work on a copy of the frame, since drivers give the memory
  * of a dropped packet to the next one, whoever refers to it. State and device are held,
  * the request is replaced, and the packet is sent from the completion.
@@ -172,6 +172,7 @@ void *xfrm_xdp_request_copy(struct xfrm_xdp_request *req,
 	u32 head = xfrm_xdp_frame_head(flow);
 
 	req->len = head + len;
+	DEBUG_NET_WARN_ON_ONCE(req->len > req->room);
 	memcpy(req->frame, inner - head, req->len);
 	req->protocol = ((struct ethhdr *)req->frame)->h_proto;
 	return req->frame + head;

@@ -19,9 +19,11 @@
 static int xfrm_xdp_decrypted_by(struct sk_buff *skb, struct xfrm_state *x,
 				 u32 short_len)
 {
-	struct sec_path *sp = secpath_set(skb);
+	struct sec_path *sp = NULL;
 
-	if (!sp || (short_len && pskb_trim(skb, short_len))) {
+	if (!short_len || !pskb_trim(skb, short_len))
+		sp = secpath_set(skb);
+	if (!sp) {
 		xfrm_state_put(x);
 		return -ENOMEM;
 	}
@@ -110,23 +112,26 @@ static bool xfrm_xdp_vti_take(struct sk_buff *skb, struct net_device *vti)
 /* The same as xfrm_xdp_record_restore() for what VTI gets. If it can't, nobody else
  * gets the packet: policies may ask for ESP by the key of the device only.
  */
-static bool xfrm_xdp_record_vti(struct xfrm_xdp_net *xnet,
-				const struct xfrm_xdp_md *md,
-				const struct xfrm_xdp_tuple *tuple,
-				struct sk_buff *skb)
+static int xfrm_xdp_record_vti(struct xfrm_xdp_net *xnet,
+			       const struct xfrm_xdp_md *md,
+			       const struct xfrm_xdp_tuple *tuple,
+			       struct sk_buff *skb)
 {
 	struct xfrm_xdp_offer *offer = NULL;
 	const struct ip_tunnel *tunnel;
 	struct net_device *vti;
+	int err;
 
 	vti = dev_get_by_index_rcu(xnet->net, md->vti);
 	if (!vti || !xfrm_xdp_is_vti(vti) || !(vti->flags & IFF_UP))
 		goto refuse;
 
 	tunnel = netdev_priv(vti);
-	if (!net_eq(tunnel->net, xnet->net) ||
-	    xfrm_xdp_record_state(md, skb, be32_to_cpu(tunnel->parms.i_key)))
+	if (!net_eq(tunnel->net, xnet->net))
 		goto refuse;
+	err = xfrm_xdp_record_state(md, skb, be32_to_cpu(tunnel->parms.i_key));
+	if (err)
+		return err;
 
 	/* policies look there for a VRF */
 	memset(skb->cb, 0, sizeof(skb->cb));
@@ -138,16 +143,16 @@ static bool xfrm_xdp_record_vti(struct xfrm_xdp_net *xnet,
 	if (!xfrm_xdp_vti_take(skb, vti)) {
 		if (offer)
 			xfrm_xdp_offer_put(offer);
-		return false;
+		return -EPERM;
 	}
 
 	skb_metadata_clear(skb);
 	xfrm_xdp_tunnelled(skb, offer);
-	return true;
+	return 1;
 
 refuse:
 	xfrm_xdp_count(xnet, XFRM_XDP_NORECORD);
-	return false;
+	return -EPERM;
 }
 
 /**
@@ -201,7 +206,7 @@ int xfrm_xdp_restore_path(struct sk_buff *skb)
 		goto clear;
 
 	if (md.vti)
-		return xfrm_xdp_record_vti(xnet, &md, &tuple, skb) ? 1 : -EPERM;
+		return xfrm_xdp_record_vti(xnet, &md, &tuple, skb);
 
 	err = xfrm_xdp_record_restore(&md, skb);
 	if (err)
@@ -223,13 +228,14 @@ clear:
  */
 int __xfrm_xdp_restore(struct sk_buff *skb)
 {
-	struct net *net = dev_net(skb->dev);
 	int ret = xfrm_xdp_restore_path(skb);
+	struct net *net;
 
 	if (likely(ret >= 0))
 		return ret;
 
 	if (ret != -EPERM) {
+		net = dev_net(skb->dev);
 		XFRM_INC_STATS(net, ret == -ENOENT ? LINUX_MIB_XFRMINNOSTATES :
 						     LINUX_MIB_XFRMINERROR);
 		xfrm_xdp_count(xfrm_xdp_pernet(net), XFRM_XDP_NORECORD);

@@ -136,7 +136,7 @@ static void test_expect_sent(struct xfrm_xdp_test_gw *gw, u32 seq)
 	kfree_skb(skb);
 }
 
-/* All that the cipher works on is held, and sent when it is done. */
+/* The cipher works on a copy, which is sent when it is done. */
 static void test_later(struct kunit *test)
 {
 	struct xfrm_xdp_test_gw *gw = test->priv;

@@ -167,7 +167,7 @@ new_state 32 output-mark 7
 chain prerouting 'ip protocol esp meta mark set 0x100'
 ask send 5 sport=1005
 expect 'a mark that keeps ESP out, though the state hides it' XfrmXdpInput=0 \
-	XfrmXdpLearned=0 'XfrmXdpOffer>0' arrived=0
+	'XfrmXdpNoPacket>0' arrived=0
 g1 sysctl -qw net.core.xfrm_xdp_slow_mark=0
 rules ''
 new_state 32 output-mark 7 mask 0xf

@@ -95,7 +95,7 @@ rules ''
 g1 ip route change "$NET_B" via "$IP_G2_WAN" realm 7
 if g1 ip route show "$NET_B" | grep -q realm; then
 	send 3 sport=1016
-	refused 'a realm, whose packets are counted' good=3 delivered=3
+	refused 'a realm, whose packets are counted' XfrmXdpNoRoute=1 good=3 delivered=3
 else
 	skip 'a realm, whose packets are counted' 'the kernel has no realms (IP_ROUTE_CLASSID)'
 fi

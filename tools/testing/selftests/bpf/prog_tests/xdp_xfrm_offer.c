@@ -155,7 +155,8 @@ static int tap(const char *name)
 
 	if (!tok)
 		return -1;
-	fd = open("/dev/net/tun", O_RDWR);
+	/* else the frame becomes an skb first, which generic XDP copies */
+	fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
 	if (fd >= 0 && ioctl(fd, TUNSETIFF, &ifr)) {
 		close(fd);
