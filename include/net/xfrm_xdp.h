@@ -495,6 +495,7 @@ void __xfrm_xdp_realm(struct sk_buff *skb);
 void __xfrm_xdp_marked(struct sk_buff *skb);
 void __xfrm_xdp_asked(struct sk_buff *skb, u64 bit);
 void __xfrm_xdp_hooked(struct sk_buff *skb, const struct nf_hook_ops *ops);
+void __xfrm_xdp_changed(struct sk_buff *skb);
 void __xfrm_xdp_unstable(struct sk_buff *skb, const char *table,
 			 const char *chain, u64 rule, const char *what);
 
@@ -770,6 +771,19 @@ static inline void xfrm_xdp_asked(struct sk_buff *skb, u8 slot)
 }
 
 /**
+ * xfrm_xdp_changed() - a rule changes packets, or asks what changes without an event
+ * @skb: packet
+ *
+ * To be followed by xfrm_xdp_unstable(): xfrm_xdp_trust_filter is about verdicts that
+ * hold until rules change.
+ */
+static inline void xfrm_xdp_changed(struct sk_buff *skb)
+{
+	if (xfrm_xdp_offered(skb))
+		__xfrm_xdp_changed(skb);
+}
+
+/**
  * xfrm_xdp_unstable() - a rule may judge the packets of a flow differently
  * @skb: packet that the rule judges
  * @table: where the rule stands
@@ -847,6 +861,7 @@ static inline u64 xfrm_xdp_rules_bit(u8 slot)
 static inline void xfrm_xdp_asked(struct sk_buff *skb, u8 slot) { }
 static inline void xfrm_xdp_hooked(struct sk_buff *skb,
 				   const struct nf_hook_ops *ops) { }
+static inline void xfrm_xdp_changed(struct sk_buff *skb) { }
 static inline void xfrm_xdp_unstable(struct sk_buff *skb, const char *table,
 				     const char *chain, u64 rule,
 				     const char *what) { }

@@ -54,8 +54,12 @@ static bool xfrm_xdp_note_connection(struct xfrm_xdp_origin *origin,
 	const struct nf_conn *ct;
 
 	ct = nf_ct_get(skb, &ctinfo);
-	if (!ct)
+	if (!ct) {
+		/* a tunnel device has taken it off, and will from all packets */
+		if (origin->tunnel_ifindex && !origin->outer)
+			return true;
 		return !flow->ct && ctinfo == IP_CT_UNTRACKED;
+	}
 
 	if (!flow->ct)
 		nf_conntrack_flow_note(flow, skb);
@@ -95,13 +99,20 @@ void __xfrm_xdp_asked(struct sk_buff *skb, u64 bit)
 }
 EXPORT_SYMBOL_GPL(__xfrm_xdp_asked);
 
+void __xfrm_xdp_changed(struct sk_buff *skb)
+{
+	xfrm_xdp_offer_origin(skb)->changed = true;
+}
+EXPORT_SYMBOL_GPL(__xfrm_xdp_changed);
+
 void __xfrm_xdp_unstable(struct sk_buff *skb, const char *table,
 			 const char *chain, u64 rule, const char *what)
 {
+	struct xfrm_xdp_origin *origin = xfrm_xdp_offer_origin(skb);
 	struct xfrm_xdp_net *xnet = xfrm_xdp_offer_net(skb);
 
-	if (READ_ONCE(xnet->trust_filter)) {
-		xfrm_xdp_offer_origin(skb)->trusted = true;
+	if (READ_ONCE(xnet->trust_filter) && !origin->changed) {
+		origin->trusted = true;
 		return;
 	}
 

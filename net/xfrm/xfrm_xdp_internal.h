@@ -168,6 +168,7 @@ static inline bool xfrm_xdp_gro_can(const struct net_device *dev)
  * @sa: state that it was decrypted with, or NULL
  * @judged: netfilter saw it
  * @trusted: what may judge each packet did, and xfrm_xdp_trust_filter is on
+ * @changed: a rule changes packets, and nobody may trust it for that
  * @asked: who of it was asked
  * @outer: it is encrypted now
  * @ct: its connections, in clear and encrypted
@@ -191,6 +192,7 @@ struct xfrm_xdp_origin {
 	struct xfrm_state	*sa;
 	bool			judged;
 	bool			trusted;
+	bool			changed;
 	bool			outer;
 	u64			asked;
 	struct nf_conntrack_flow ct[2];

@@ -480,6 +480,12 @@ static void xfrm_xdp_take(struct xfrm_xdp_offer *offer,
 	    test_and_set_bit(XFRM_XDP_OFFER_TAKEN, &offer->flags))
 		return;
 
+	/* rules behind FORWARD, or for the ESP packet, may have said so */
+	if (skb->mark & READ_ONCE(offer->xnet->slow_mark)) {
+		xfrm_xdp_refuse(offer, XFRM_XDP_NOPACKET);
+		return;
+	}
+
 	if (!xfrm_xdp_wire_note(&offer->wire, skb)) {
 		xfrm_xdp_refuse(offer, XFRM_XDP_NOWIRE);
 		return;

@@ -135,6 +135,8 @@ no_flow 'set with timeouts' lookup "$(forward 'ip saddr @s accept' \
 	"set s { type ipv4_addr; timeout 1h; elements = { $IP_A }; }")"
 no_flow 'set that packets fill' dynset "$(forward 'update @s { ip saddr }' \
 	'set s { type ipv4_addr; size 8; flags dynamic,timeout; timeout 1h; }')"
+no_flow 'priority' meta "$(forward 'meta priority 0:1 drop')"
+no_flow 'bytes that others may not have' payload "$(forward '@th,64,8 & 0 == 0 accept')"
 no_flow 'MSS of the route' rt "$(forward 'rt mtu 1-100 drop')"
 no_flow 'SPI on the way out' payload 'table ip t { chain c { type filter hook output priority 0;
 	ip protocol esp @th,0,32 7 drop; }; }'
@@ -153,6 +155,17 @@ port=$((port + 1))
 rules "$(forward 'queue flags bypass to 77')"
 send 3 sport=$port
 refused 'a queue that nobody reads yet is not trusted' esp=3 good=3
+port=$((port + 1))
+rules "$(forward 'ip ttl set 63')"
+send 3 sport=$port
+refused 'what changes packets is not trusted, even if it does not now' XfrmXdpNoFilter=1 esp=3
+rules "$(forward 'limit name ip saddr map @m drop' \
+	'limit l { rate over 1/hour burst 1 packets; }; map m { type ipv4_addr : limit; }')"
+port=$((port + 1))
+known_flow $port
+g1 nft add element ip t m "{ $IP_A : \"l\" }"
+send 3 sport=$port
+expect 'trusted: a map of limits changes, and is asked again' XfrmXdpPassAuth=1 'esp<3'
 g1 sysctl -qw net.core.xfrm_xdp_trust_filter=0
 rules "$(forward "udp sport $((port + 1)) meta mark set 0x10")"
 g1 sysctl -qw net.core.xfrm_xdp_slow_mark=0x10
@@ -169,6 +182,11 @@ setting xfrm_xdp_slow_mark -1
 setting xfrm_xdp_slow_mark 0x100000000
 setting xfrm_xdp_slow_mark yes
 result 'settings out of range are refused'
+
+flow 'a chain for NAT' "table ip n { chain a { type nat hook postrouting priority 100; }; }"
+g1 nft add chain ip n b '{ type nat hook postrouting priority 101; }'
+send 3 sport=$port
+expect 'and one more: judged again' XfrmXdpPassAuth=1 esp=3
 
 flow 'a set, to be changed' "$(forward 'ip saddr @s drop' 'set s { type ipv4_addr; }')"
 g1 nft add element ip t s "{ $IP_A }"

@@ -218,6 +218,12 @@ new_state
 ask send 5 sport=1003
 expect 'rules that judge all alike, another state: not one packet by the stack' \
 	XfrmXdpLookup=2 XfrmXdpOffer=0 XfrmXdpInput=5 XfrmXdpForward=5 arrived=5 good=5
+g1 sysctl -qw net.core.xfrm_xdp_slow_mark=0x100
+chain forward 'meta mark set 0x100'
+ask send 5 sport=1003
+expect 'a slow mark in FORWARD: decrypted in XDP, forwarded by the stack' XfrmXdpNoPacket=1 \
+	XfrmXdpForward=0 arrived=5 good=5
+g1 sysctl -qw net.core.xfrm_xdp_slow_mark=0
 chain forward "ipsec in spi $spi accept"
 ask send 5 sport=1003
 expect 'a rule asks by which state: forwarded by the stack' XfrmXdpNoFilter=1 \

@@ -154,6 +154,13 @@ g1_delete 0x3001
 send 3 sport=1020
 expect 'rekeyed: no trip to the stack' XfrmXdpLookup=1 XfrmXdpLearned=0 XfrmXdpOutput=3 good=3 \
 	spi=0x3002
+chain forward 'ct state established accept; counter drop'
+g1 conntrack -I -p udp -s "$IP_A" -d "$IP_B" --sport 1024 --dport 2000 -t 300 \
+	-u SEEN_REPLY,ASSURED >/dev/null 2>&1
+known_flow 1024
+expect 'with conntrack, which the xfrm interface takes off' XfrmXdpNoConntrack=0 good=3 \
+	delivered=3 spi=0x3002
+rules ''
 g1 tc qdisc add dev xfrm0 clsact
 g1 tc filter add dev xfrm0 egress matchall action pass
 send 3 sport=1020
