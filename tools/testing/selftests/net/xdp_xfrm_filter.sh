@@ -165,7 +165,7 @@ port=$((port + 1))
 known_flow $port
 g1 nft add element ip t m "{ $IP_A : \"l\" }"
 send 3 sport=$port
-expect 'trusted: a map of limits changes, and is asked again' XfrmXdpPassAuth=1 'esp<3'
+expect 'trusted: a map of limits changes, and is asked again' XfrmXdpPassAuth=1 XfrmXdpLearned=1
 g1 sysctl -qw net.core.xfrm_xdp_trust_filter=0
 rules "$(forward "udp sport $((port + 1)) meta mark set 0x10")"
 g1 sysctl -qw net.core.xfrm_xdp_slow_mark=0x10

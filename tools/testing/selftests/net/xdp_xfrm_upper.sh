@@ -157,6 +157,9 @@ expect 'rekeyed: no trip to the stack' XfrmXdpLookup=1 XfrmXdpLearned=0 XfrmXdpO
 chain forward 'ct state established accept; counter drop'
 g1 conntrack -I -p udp -s "$IP_A" -d "$IP_B" --sport 1024 --dport 2000 -t 300 \
 	-u SEEN_REPLY,ASSURED >/dev/null 2>&1
+# conntrack does not know the ESP packet of the first
+send 1 sport=1024
+sleep 1.1
 known_flow 1024
 expect 'with conntrack, which the xfrm interface takes off' XfrmXdpNoConntrack=0 good=3 \
 	delivered=3 spi=0x3002
