@@ -101,6 +101,12 @@ known_flow $((++port))
 expect 'no copies any more: learned' span_esp=0 span_clear=0
 
 # Two ports that both get each frame
+# shellcheck disable=SC2317  # by eventually
+up()
+{
+	[[ $(g1 ip -j link show "$1" | jq -r '.[].operstate') == UP ]]
+}
+
 g1 ip addr flush dev span0
 for upper in 'bond mode broadcast' 'bridge ageing_time 0'; do
 	read -ra type <<<"$upper"
@@ -111,6 +117,9 @@ for upper in 'bond mode broadcast' 'bridge ageing_time 0'; do
 		g1 ip link set $dev up
 	done
 	wan_to upper0
+	# a bridge sends on a port when it has heard that it is up
+	eventually up wan0
+	eventually up span0
 	send 3 sport=$((++port))
 	refused "sent on all ports: $upper" 'XfrmXdpNoDevice>0' good=3 delivered=3 span_esp=3 \
 		span_clear=0
