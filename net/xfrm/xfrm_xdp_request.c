@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Cipher requests of XFRM for XDP.
  *
- * Nothing is allocated for a packet that is done at once: each CPU has one request at hand.
- * Some calls go asynchronous (that of the simd wrapper of x86 when the FPU is taken, or while earlier
- * requests are queued). They work on a copy of the frame, since drivers give the memory
- * of a dropped packet to the next one, whoever refers to it. State and device are held,
- * the request is replaced, and the packet is sent from the completion.
+ * Nothing is allocated for a packet that is done at once: each CPU has one request at
+ * hand. Some calls go asynchronous (that of the simd wrapper of x86 when the FPU is taken, or
+ * while earlier requests are queued). They work on a copy of the frame, since drivers
+ * give the memory of a dropped packet to the next one, whoever refers to it. State and
+ * device are held, the request is replaced, and the packet is sent from the completion.
  */
 
 #include <linux/if_vlan.h>

@@ -85,7 +85,7 @@ static const struct {
 	{ "NoConntrack",  "no established connection, or one with NAT" },
 	{ "NoTc",	  "tc program, filter or shaping qdisc" },
 	{ "NoClear",	  "changed before the transformation, as by NAT" },
-	{ "NoRoute",	  "next hops are taken by turns (resilient groups, several defaults), or a realm" },
+	{ "NoRoute",	  "next hops are taken by turns: resilient groups, defaults; or a realm" },
 	{ "NoWire",	  "the frame sent is not what XDP would make" },
 	{ "NoNeigh",	  "no link layer header for the next hop" },
 	{ "NoMemory",	  "out of memory" },

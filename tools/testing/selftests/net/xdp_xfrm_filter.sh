@@ -215,7 +215,8 @@ for change in 'add element ip t s { 10.9.9.9 }' 'add rule ip t c accept'; do
 done
 
 flow 'a set without elements' "$(forward 'ip saddr @s drop' 'set s { type ipv4_addr; }')"
-g1 python3 -S -c 'import sys, xdp_xfrm_change as x; x.change(*sys.argv[1:])' quota t s "$IP_A" 1000000
+g1 python3 -S -c 'import sys, xdp_xfrm_change as x; x.change(*sys.argv[1:])' quota t s \
+	"$IP_A" 1000000
 send 3 sport=$port
 named lookup || complaints+=("no rule with lookup is named")
 refused 'an element with a quota of its own' XfrmXdpNoFilter=1 XfrmXdpPassAuth=1 esp=3 good=3
