@@ -308,7 +308,6 @@ xfrm_xdp_decapsulate(struct xdp_buff *xdp, const struct xfrm_xdp_flow *flow,
 	through = this_cpu_ptr(&xfrm_xdp_decrypted);
 	md->mac = ++through->nonce;
 	through->data = eth;
-	through->hard_start = xdp->data_hard_start;
 	through->rxq = xdp->rxq;
 	through->came = xfrm_xdp_came(x, false);
 	through->spi = x->id.spi;

@@ -218,7 +218,6 @@ static __always_inline unsigned long xfrm_xdp_came(const struct xfrm_state *x,
  * struct xfrm_xdp_through - the packet that this CPU decrypted last
  * @nonce: what its record says
  * @data: where its frame begins; NULL after it was forwarded
- * @hard_start: where its memory begins
  * @rxq: where it came in
  * @came: xfrm_xdp_came()
  * @spi: of the state
@@ -228,7 +227,6 @@ static __always_inline unsigned long xfrm_xdp_came(const struct xfrm_state *x,
 struct xfrm_xdp_through {
 	u64				nonce;
 	const void			*data;
-	const void			*hard_start;
 	const struct xdp_rxq_info	*rxq;
 	unsigned long			came;
 	__be32				spi;

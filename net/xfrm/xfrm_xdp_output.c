@@ -567,8 +567,8 @@ static int xfrm_xdp_output_through(struct xdp_buff *xdp,
 {
 	const struct xfrm_xdp_through *through = xfrm_xdp_through(xdp);
 
-	if (unlikely((through ? through->came : 0) != flow->came ||
-		     (!through && xfrm_xdp_maybe_through(xdp))))
+	if (unlikely(through ? through->came != flow->came :
+			       flow->came || xfrm_xdp_maybe_through(xdp)))
 		return xfrm_xdp_pass(flow, xdp,
 				     flow->kind == XFRM_XDP_DECRYPT ?
 				     XFRM_XDP_PASSKIND : XFRM_XDP_PASSTHROUGH);

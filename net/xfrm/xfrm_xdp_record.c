@@ -31,9 +31,9 @@ bool xfrm_xdp_unclear(const struct xdp_buff *xdp)
 {
 	const struct xfrm_xdp_through *last = this_cpu_ptr(&xfrm_xdp_decrypted);
 
-	return last->rxq != xdp->rxq ||
-	       last->hard_start == xdp->data_hard_start ||
-	       !xdp_rxq_info_is_reg(xdp->rxq);
+	return last->rxq != xdp->rxq || !xdp_rxq_info_is_reg(xdp->rxq) ||
+	       (last->data >= xdp->data_hard_start &&
+		last->data < xdp_data_hard_end(xdp));
 }
 
 /**

@@ -306,7 +306,9 @@ static void test_in_through(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, xdp_rxq_info_reg(&gw->rxq, gw->wan, 0, 0), 0);
 	KUNIT_ASSERT_EQ(test, xdp_rxq_info_reg(&other, gw->wan, 0, 0), 0);
 	xfrm_xdp_test_expect_pass(gw, -EACCES, XFRM_XDP_PASSTHROUGH);
-	gw->xdp.data_hard_start -= 8;
+	local_bh_disable();
+	this_cpu_write(xfrm_xdp_decrypted.data, &other);
+	local_bh_enable();
 	gw->xdp.rxq = &other;
 	xfrm_xdp_test_expect_pass(gw, -EACCES, XFRM_XDP_PASSTHROUGH);
 	xdp_rxq_info_unreg(&other);
