@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
-#include <linux/tcp.h>
 #include <sys/ioctl.h>
 
 #include "xdp_xfrm_topology.h"
@@ -106,13 +105,13 @@ static void packets(void)
 	ASSERT_EQ(offer_frame(&frame), -EPROTO, "shorter than its header says");
 }
 
-static int offer_tcp(__be32 flags)
+static int offer_tcp(__u8 flags)
 {
 	struct frame frame = fresh_frame();
 	struct tcphdr tcp = { .source = frame.udp.source };
 
-	tcp_flag_word(&tcp) = flags;
 	tcp.doff = sizeof(tcp) / 4;
+	tcp.th_flags = flags;
 	memcpy(&frame.udp, &tcp, sizeof(tcp));
 	frame.iph.protocol = IPPROTO_TCP;
 	frame_checksum(&frame);
@@ -124,24 +123,24 @@ static void control(void)
 {
 	static const struct {
 		const char	*name;
-		__be32		flag;
+		__u8		flags;
 	} tests[] = {
-		{ "SYN", TCP_FLAG_SYN },
-		{ "FIN", TCP_FLAG_FIN | TCP_FLAG_ACK },
-		{ "RST", TCP_FLAG_RST },
+		{ "SYN", TH_SYN },
+		{ "FIN", TH_FIN | TH_ACK },
+		{ "RST", TH_RST },
 	};
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(tests); i++)
-		ASSERT_EQ(offer_tcp(tests[i].flag), 0, tests[i].name);
+		ASSERT_EQ(offer_tcp(tests[i].flags), 0, tests[i].name);
 
 	SYS(out, "ip netns exec " NS_GATEWAY " nft 'table ip filter { "
 	    "chain forward { type filter hook forward priority 0; }; }'");
 	for (i = 0; i < ARRAY_SIZE(tests); i++)
-		ASSERT_EQ(offer_tcp(tests[i].flag), -EPROTO, tests[i].name);
-	ASSERT_EQ(offer_tcp(TCP_FLAG_ACK), 0, "ACK");
+		ASSERT_EQ(offer_tcp(tests[i].flags), -EPROTO, tests[i].name);
+	ASSERT_EQ(offer_tcp(TH_ACK), 0, "ACK");
 	SYS(out, "ip netns exec " NS_GATEWAY " nft delete table ip filter");
-	ASSERT_EQ(offer_tcp(TCP_FLAG_SYN), 0, "nobody looks any more");
+	ASSERT_EQ(offer_tcp(TH_SYN), 0, "nobody looks any more");
 out:
 	return;
 }
