@@ -771,11 +771,10 @@ static inline void xfrm_xdp_asked(struct sk_buff *skb, u8 slot)
 }
 
 /**
- * xfrm_xdp_changed() - a rule changes packets, or asks what changes without an event
+ * xfrm_xdp_changed() - a rule changes or copies packets, whether it did now or not
  * @skb: packet
  *
- * To be followed by xfrm_xdp_unstable(): xfrm_xdp_trust_filter is about verdicts that
- * hold until rules change.
+ * To be followed by xfrm_xdp_unstable(): xfrm_xdp_trust_filter is about verdicts only.
  */
 static inline void xfrm_xdp_changed(struct sk_buff *skb)
 {
