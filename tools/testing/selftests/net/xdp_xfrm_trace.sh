@@ -68,8 +68,7 @@ traced 'refused' "xfrm_xdp_pass: $flow iif=$lan err=-1" \
 rules ''
 sleep 1.1
 send 3
-traced 'learned again' "xfrm_xdp_pass: $flow iif=$lan err=-1" \
-	"xfrm_xdp_learn: $flow iif=$lan oif=$wan"
+traced 'learned again' "xfrm_xdp_learn: $flow iif=$lan oif=$wan"
 wire_down
 g1 ip link del wan0
 traced 'ended with its device' "xfrm_xdp_flow_dead: $flow iif=$lan oif=$wan"
