@@ -7,7 +7,7 @@ shopt -s inherit_errexit
 
 repo=$build/series.git
 mails=$build/series
-prefix='PATCH ipsec-next'
+prefix='PATCH 6.12'
 
 # A patch file is a mail: header lines, an empty line, the message, the diff.
 # Header lines "Adds: PATH" name overlay files that come with it; a PATH that ends

@@ -11,7 +11,7 @@ usage() {
 	  -k KERNEL     test, bench or a bzImage; default test
 	  -n PACKETS    in all over all scenarios, about; default 105000
 	  -s SEED       of the packets, default 1: the same seed, the same packets
-	Scenarios, default all:
+	Scenarios, default all of these; burst by name only:
 	$("$lab/twin/guest.sh" -l | fmt -w 76 | sed 's/^/  /')
 	Prints each difference in full; exit status 0 only if there is none and enough
 	packets took the fast path. The kernel and the xdp_xfrm tool must have been built.

@@ -118,7 +118,7 @@ enum xfrm_xdp_stat {
 	XFRM_XDP_OFFER,			/* records turned into offers */
 	XFRM_XDP_HELD,			/* packets not offered again so soon */
 	XFRM_XDP_LEARNED,		/* offers that became flows */
-	XFRM_XDP_FLOWDEAD,		/* flows emptied by device or netns */
+	XFRM_XDP_FLOWDEAD,		/* flows emptied by device, netns, conntrack */
 	XFRM_XDP_FLOWEXPIRED,		/* flows emptied that nothing takes */
 
 	/* Why output() or input() passed a packet. */
@@ -290,7 +290,7 @@ struct xfrm_xdp_pols {
  * @verdict: generation of the netns in which the flow was last found authorised
  * @idle: how often xfrm_xdp_gc() has found it unused, protected by @bucket
  * @upper: packets pass devices that count them, see xfrm_xdp_upper.c
- * @bucket: the netns' list that it is in, by the device of the route
+ * @bucket: the netns' list that it is in, by the device of the route; NULL once empty
  * @node: in @bucket
  * @rcu: freed by RCU
  * @ct_rcu: to put @ct after it was emptied
@@ -357,6 +357,7 @@ struct xfrm_xdp_flow {
  * @room: size of @frame
  * @len: length of what is in it
  * @frame: copy of the frame that an asynchronous cipher works on
+ * @priority: of its skb
  * @protocol: its EtherType
  * @x: state, held while asynchronous
  * @dev: transmitting device, held while asynchronous
@@ -377,6 +378,7 @@ struct xfrm_xdp_request {
 	u32			room;
 	u32			len;
 	void			*frame;
+	u32			priority;
 	__be16			protocol;
 	struct xfrm_state	*x;
 	struct net_device	*dev;

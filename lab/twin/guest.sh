@@ -25,7 +25,7 @@ usage()
 	cat <<-EOF
 	usage: lab/twin/guest.sh [-0] [-n PACKETS] [-s SEED] [SCENARIO...]
 	       lab/twin/guest.sh -l
-	  -l            print the names of all scenarios
+	  -l            print the names of the scenarios that run by default
 	The rest is as in lab/twin.sh -h, which boots a guest and runs this.
 	EOF
 	exit "$1"

@@ -42,7 +42,8 @@ static void xfrm_xdp_flow_disconnect_rcu(struct rcu_head *rcu)
 /* Take back all that the flow refers to. Readers may still be looking at it:
  * dst, neighbour, state and policies are freed by RCU. A connection could become
  * another one at once, so it is kept until they are done. Caller holds the
- * bucket's lock.
+ * bucket's lock, and must not touch the flow any more: xfrm_xdp_flow_free_rcu() may be
+ * done with it.
  */
 static void xfrm_xdp_flow_empty(struct xfrm_xdp_flow *flow)
 {
@@ -62,6 +63,7 @@ static void xfrm_xdp_flow_empty(struct xfrm_xdp_flow *flow)
 	if ((flow->ct[0].ct || flow->ct[1].ct) &&
 	    refcount_inc_not_zero(&flow->refcnt))
 		call_rcu(&flow->ct_rcu, xfrm_xdp_flow_disconnect_rcu);
+	smp_store_release(&flow->bucket, NULL);
 }
 
 static void xfrm_xdp_flow_free_rcu(struct rcu_head *rcu)
@@ -71,11 +73,11 @@ static void xfrm_xdp_flow_free_rcu(struct rcu_head *rcu)
 
 	flow = container_of(rcu, struct xfrm_xdp_flow, rcu);
 
-	/* The netns waits for us in its exit, so while dst is there xnet is. */
-	if (READ_ONCE(flow->dst)) {
-		bucket = flow->bucket;
+	/* The netns waits for us in its exit, so while it has a bucket xnet is there. */
+	bucket = smp_load_acquire(&flow->bucket);
+	if (bucket) {
 		spin_lock_bh(&bucket->lock);
-		if (flow->dst)
+		if (flow->bucket)
 			xfrm_xdp_flow_empty(flow);
 		spin_unlock_bh(&bucket->lock);
 	}

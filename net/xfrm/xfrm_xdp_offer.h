@@ -13,7 +13,7 @@ enum {
 	XFRM_XDP_OFFER_GRO,		/* made in GRO */
 	XFRM_XDP_OFFER_BOUND,		/* to a dst, in ip_forward() */
 	XFRM_XDP_OFFER_TUNNEL,		/* to another one, by a tunnel device */
-	XFRM_XDP_OFFER_CLEAR,		/* unchanged, in xfrm_output() */
+	XFRM_XDP_OFFER_CLEAR,		/* in xfrm_output(), or ip_forward() */
 	XFRM_XDP_OFFER_TAKEN,		/* in xmit_one(), by one skb */
 	XFRM_XDP_OFFER_REFUSED,		/* for all clones of the skb */
 };
@@ -23,7 +23,7 @@ enum {
  * @refcnt: one for each skb extension, one while being learned
  * @flags: XFRM_XDP_OFFER_*
  * @xnet: netns
- * @dst: once bound: bundle, or route to a tunnel device
+ * @dst: once bound: bundle, or route: to a tunnel device, or of what goes on in clear
  * @origin: the packet, for the flow
  * @iph: IP header as XDP saw it
  * @md: the record

@@ -10,6 +10,7 @@
 
 #include <linux/if_vlan.h>
 #include <linux/slab.h>
+#include <net/route.h>
 
 #include "xfrm_xdp_internal.h"
 
@@ -45,11 +46,12 @@ static void xfrm_xdp_request_send(struct xfrm_xdp_request *req)
 	skb_reserve(skb, LL_RESERVED_SPACE(dev) - ETH_HLEN);
 	skb_put_data(skb, req->frame, req->len);
 	skb->dev = dev;
+	skb->priority = req->priority;
 	skb->protocol = req->protocol;
 	skb_reset_mac_header(skb);
 	skb_set_network_header(skb, req->protocol == htons(ETH_P_IP) ?
 				    ETH_HLEN : VLAN_ETH_HLEN);
-	if (dev_queue_xmit(skb))
+	if (net_xmit_eval(dev_queue_xmit(skb)))
 		goto lost;
 
 	xfrm_xdp_count(xnet, XFRM_XDP_OUTPUT);
@@ -103,7 +105,6 @@ static struct xfrm_xdp_request *xfrm_xdp_request_alloc(gfp_t gfp)
 
 	sg_init_table(req->sg, ARRAY_SIZE(req->sg));
 	sg_set_buf(&req->sg[0], req->aad, sizeof(req->aad));
-	aead_request_set_callback(&req->aead, 0, xfrm_xdp_request_done, req);
 	return req;
 }
 
@@ -148,6 +149,16 @@ bool xfrm_xdp_request_grow(struct xfrm_xdp_request *req, u32 len)
 	return true;
 }
 
+/* As ip_forward() has it: packets that follow by the stack are not to overtake this one
+ * in the queue of the device.
+ */
+static u32 xfrm_xdp_priority(const struct xfrm_xdp_flow *flow)
+{
+	if (!READ_ONCE(flow->xnet->net->ipv4.sysctl_ip_fwd_update_priority))
+		return 0;
+	return rt_tos2priority(flow->tuple.dscp);
+}
+
 /* What is in front of the inner packet in a frame. */
 static u32 xfrm_xdp_frame_head(const struct xfrm_xdp_flow *flow)
 {
@@ -175,6 +186,9 @@ void *xfrm_xdp_request_copy(struct xfrm_xdp_request *req,
 	DEBUG_NET_WARN_ON_ONCE(req->len > req->room);
 	memcpy(req->frame, inner - head, req->len);
 	req->protocol = ((struct ethhdr *)req->frame)->h_proto;
+	req->priority = xfrm_xdp_priority(flow);
+	/* cryptd that refused the last packet has left its own behind */
+	aead_request_set_callback(&req->aead, 0, xfrm_xdp_request_done, req);
 	return req->frame + head;
 }
 EXPORT_SYMBOL_GPL(xfrm_xdp_request_copy);

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 #include <net/esp.h>
 #include <net/ip.h>
+#include <net/route.h>
 
 #include "xfrm_xdp_test.h"
 
@@ -29,6 +30,10 @@ static int test_aead_setkey(struct crypto_aead *aead, const u8 *key,
 	return 0;
 }
 
+static void test_aead_done(void *data, int err)
+{
+}
+
 static int test_aead_encrypt(struct aead_request *req)
 {
 	switch (test_mode) {
@@ -41,6 +46,8 @@ static int test_aead_encrypt(struct aead_request *req)
 		aead_request_complete(req, 0);
 		return -EINPROGRESS;
 	case TEST_FAILS:
+		/* as cryptd does when its queue is full */
+		req->base.complete = test_aead_done;
 		return -EIO;
 	case TEST_IN_TIME:
 		return 0;
@@ -133,6 +140,7 @@ static void test_expect_sent(struct xfrm_xdp_test_gw *gw, u32 seq)
 
 	KUNIT_ASSERT_NOT_NULL(gw->test, skb);
 	test_expect_frame(gw->test, skb_mac_header(skb), skb->len, seq);
+	KUNIT_EXPECT_EQ(gw->test, skb->priority, rt_tos2priority(TEST_DSCP));
 	kfree_skb(skb);
 }
 

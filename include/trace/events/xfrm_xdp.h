@@ -44,7 +44,6 @@ DEFINE_EVENT(xfrm_xdp_flow_class, xfrm_xdp_flow_dead,
 	TP_ARGS(flow));
 
 #define XFRM_XDP_REASONS			\
-	EM(XFRM_XDP_NORECORD,	"NoRecord")	\
 	EM(XFRM_XDP_NOPACKET,	"NoPacket")	\
 	EM(XFRM_XDP_NOPLAIN,	"NoPlain")	\
 	EM(XFRM_XDP_NOSTATE,	"NoState")	\

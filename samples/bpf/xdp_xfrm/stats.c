@@ -48,11 +48,11 @@ static const struct {
 	{ "Offer",	  "packets that the stack was asked to learn from" },
 	{ "Held",	  "packets not offered again so soon" },
 	{ "Learned",	  "flows learned" },
-	{ "FlowDead",	  "flows ended with their device or namespace" },
+	{ "FlowDead",	  "flows ended with their device, namespace or conntrack" },
 	{ "FlowExpired",  "flows ended with their connection, or unused for long" },
 
 	{ "PassKind",	  "a flow for the other direction" },
-	{ "PassDead",	  "the flow's device, namespace or connection has gone" },
+	{ "PassDead",	  "the flow's device, namespace or connection has gone, or nothing used it" },
 	{ "PassAuth",	  "rules, queues or devices changed: learned anew" },
 	{ "PassDevice",	  "came by another device than the flow's, or GRO decrypts there" },
 	{ "PassBuffer",	  "several buffers, GSO, a stripped VLAN tag, or no metadata" },
