@@ -77,7 +77,7 @@ kvm_works() (
 
 # virtme-ng takes bin/virtme-ng-init of its package where that exists: put ours there
 virtme() {
-	local package
+	local package rc=0
 	package=$(/usr/bin/python3 -c 'import virtme; print(virtme.__path__[0])')
 	# two guests may begin at once, and one must not find half of it
 	exec 9>"$build/.lock.virtme"
@@ -92,7 +92,14 @@ virtme() {
 	exec 9>&-
 	# it looks for writable directories from where it stands
 	cd /
-	PYTHONPATH=$build/virtme timeout --foreground "$limit" virtme-run "$@"
+	PYTHONPATH=$build/virtme timeout --foreground "$limit" virtme-run "$@" || rc=$?
+	# it does not take QEMU along, which would keep our pipes
+	end_guest
+	return "$rc"
+}
+
+end_guest() {
+	kill "$(cat "$build/$name.pid" 2>/dev/null)" 2>/dev/null || true
 }
 
 if [[ -z $tcg ]] && kvm_works; then
@@ -115,7 +122,7 @@ args+=(--qemu-opt=-global --qemu-opt=virtio-serial-device.max_ports=2)
 args+=("${qemu_args[@]/#/--qemu-opt=}")
 # whatever ends this script ends the guest
 args+=(--qemu-opt=-pidfile "--qemu-opt=$build/$name.pid")
-trap 'kill "$(cat "$build/$name.pid" 2>/dev/null)" 2>/dev/null || true' EXIT
+trap end_guest EXIT
 
 if (($# == 0)); then
 	[[ -z $rc_file ]] || args+=(--kopt "lab_rc=$rc_file")

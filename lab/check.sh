@@ -122,6 +122,7 @@ fi
 "$lab/tool.sh"
 "$lab/selftests.sh"
 "$lab/twin/build.sh"
+locked check
 rm -rf "$results"
 mkdir -p "$results/guest" "$results/taken"
 # the tests of selftests/net that are the series' own, as their Makefile has them

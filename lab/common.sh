@@ -29,6 +29,8 @@ die() {
 	exit 1
 }
 
+[[ $top != *[[:space:]:]* ]] ||
+	die "Linux cannot be built below a path with spaces or colons ($top); move the clone"
 { mkdir -p "$log" && [[ -w $log ]]; } 2>/dev/null ||
 	die "cannot write to ${log#"$top"/}; run as root, with the clone on a disk that has space"
 

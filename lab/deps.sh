@@ -59,10 +59,10 @@ mapfile -t names < <(missing)
 if ((${#names[@]})); then
 	# old lists name files that the mirror no longer has
 	step "updating package lists" "$log/apt-update.log" apt-get update
-	for name in "${names[@]}"; do
-		[[ -n $(apt-cache madison "$name" 2>/dev/null) ]] ||
-			die "no apt source has the package $name (build/log/apt-update.log); add bookworm and bookworm-updates, main"
-	done
+	unknown=$(comm -23 <(printf '%s\n' "${names[@]}" | sort) \
+		<(apt-cache madison "${names[@]}" 2>/dev/null | awk '{ print $1 }' | sort -u))
+	[[ -z $unknown ]] ||
+		die "no apt source has the package ${unknown//$'\n'/ } (build/log/apt-update.log); add bookworm and bookworm-updates, main"
 	step "installing packages" "$log/apt-install.log" install_missing "${names[@]}"
 fi
 if ! command -v virtme-run >/dev/null; then

@@ -157,7 +157,10 @@ make_stubs() {
 		#!/bin/sh
 		echo "$*" >"$STUB_ARGS"
 		echo "${STUB_LOG-all is well}" >&2
-		exec sleep "${STUB_TIME-0}"
+		# the guest is a child, as virtme-run's is, and has its pipes
+		sleep "${STUB_TIME-0}" &
+		echo $! >"$(echo "$*" | sed 's/.*-pidfile --qemu-opt=//; s/ .*//')"
+		wait
 	EOF
 	cat >"$stubs/qemu-system-x86_64" <<-'EOF'
 		#!/bin/sh
@@ -267,6 +270,11 @@ without 'a patch that is not there' 'series_is absent.patch' \
 without 'a patch that does not apply' 'series_is bad.patch' \
 	'does not apply .*see build/log/quilt.log' lab/tree.sh
 
+mkdir "$clone/a b"
+cp -a "$clone/lab" "$clone/a b/"
+refuses 'a clone whose path has a space' 'spaces or colons .*move the clone' 'a b/lab/tree.sh'
+rm -r "$clone/a b"
+
 make_stubs
 boot STUB_KVM= --
 tells 'boot: KVM that does not work is not used' grep -q -- --disable-kvm "$work/args"
@@ -279,8 +287,10 @@ boot STUB_KVM= 'STUB_LOG=WARNING: CPU: 0 PID: 1 at net/xfrm' --
 tells 'boot: a splat fails a command that did not' test "$status" -eq 99
 tells 'boot: and is shown' grep -q 'net/xfrm' "$output"
 tells 'boot: with where to read on' grep -q '^error: .*kernel complained, see build/log/' "$output"
-boot STUB_KVM= STUB_TIME=9 -- -t 1
+start=$SECONDS
+boot STUB_KVM= STUB_TIME=19 -- -t 1
 tells 'boot: a guest that does not end is ended' test "$status" -eq 124
+tells 'boot: at once' test $((SECONDS - start)) -lt 15
 tells 'boot: and that is said' grep -q '^error: the guest did not end within 1 s' "$output"
 
 printf '1..%d\n' "$number"

@@ -41,6 +41,9 @@ refresh() {
 	done
 	rsync -a "$linux"/tools/testing/selftests/{lib.mk,kselftest.h,kselftest_harness.h} "$copy/tools/testing/selftests/"
 	wanted | sort -u >"$build/selftests.wanted"
+	# what is gone: rsync keeps what it is told not to look at
+	(cd "$bpf" && find prog_tests progs -name '*.c' -printf '/%p\n' 2>/dev/null) |
+		grep -vxFf "$build/selftests.wanted" | sed "s,^,$bpf," | xargs -r rm || true
 	rsync -a --delete --prune-empty-dirs \
 		--include-from="$build/selftests.wanted" \
 		--include '/progs/*.h' --exclude '/progs/*' --exclude '/prog_tests/*' \
@@ -75,6 +78,7 @@ locked selftests
 locked test
 stamp=$(cat "$build/stamp" "$linux/test/built" "$lab"/selftests{,.net}.list "$0" | sha256sum)
 [[ $stamp != "$(cat "$copy/built" 2>/dev/null)" ]] || exit 0
+rm -f "$copy/built"
 refresh
 step "building the BPF selftests" "$log/selftests.log" \
 	make -C "$bpf" "-j$(nproc)" test_progs LSKELS= LSKELS_EXTRA= LINKED_SKELS= feature-llvm=0 \

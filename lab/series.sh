@@ -110,7 +110,7 @@ verify() {
 # complaints MAIL: what checkpatch says and lab/checkpatch.accepted does not accept
 complaints() {
 	(cd "$build" && perl "$linux/scripts/checkpatch.pl" --root="$linux" --strict --terse \
-		--show-types --showfile --no-summary "$1" || true) |
+		--show-types --showfile --no-summary "$1" || (($? == 1))) |
 		while IFS= read -r line; do
 			accepted "$line" || printf '%s\n' "$line"
 		done

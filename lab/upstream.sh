@@ -67,8 +67,9 @@ table() {
 					v = verdict[order[row], i] == "" ? "-" : verdict[order[row], i]
 					printf " %-5s", v
 					total[i, v]++
-					if (i > 1 && v != first && v != "skip" && first != "skip") differ++
-					first = v
+					# what base lacks it skips
+					if (i > 1 && v != first && first != "skip") differ++
+					if (i == 1 || first == "skip") first = v
 				}
 				print ""
 			}
@@ -76,6 +77,8 @@ table() {
 				printf "%s: %d passed, %d failed, %d skipped\n", name[i],
 					total[i, "pass"], total[i, "fail"], total[i, "skip"]
 			if (differ) print "different: " differ
+			for (i = 1; i <= n; i++)
+				if (!total[i, "pass"] || verdict["kernel log or guest", i]) differ++
 			exit (differ > 0)
 		}' "${files[@]}"
 }

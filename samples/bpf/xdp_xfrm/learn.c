@@ -99,7 +99,9 @@ static void check_devices(void)
 	close(fd);
 
 	devices = if_nameindex();
-	for (dev = devices; dev && dev->if_index; dev++) {
+	if (!devices)
+		return;
+	for (dev = devices; dev->if_index; dev++) {
 		if (!attached_get(dev->if_index, &attached) &&
 		    attached.flow_map && attached.flow_map != id)
 			warn(dev->if_name,

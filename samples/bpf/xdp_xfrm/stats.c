@@ -227,6 +227,8 @@ int cmd_stats(const struct options *opts, int argc, char **argv)
 			    reason(errno));
 	count = read_rows(file, rows);
 	fclose(file);
+	if (!count)
+		return fail(STAT_FILE, "has no counters; mount /proc");
 	num_rules = read_rules(rules);
 
 	if (opts->json) {

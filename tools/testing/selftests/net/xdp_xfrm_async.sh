@@ -10,7 +10,6 @@ cd "$(dirname "$0")"
 
 # G2 drops what comes a single packet late
 REPLAY_WINDOW=1
-driver=rfc4106-gcm-aesni-avx
 fpu=${XDP_XFRM_FPU:-xdp_xfrm_fpu/xdp_xfrm_fpu.ko}
 
 # instance NAME: from now on this cipher serves new states
@@ -20,6 +19,14 @@ instance()
 socket.socket(socket.AF_ALG, socket.SOCK_SEQPACKET).bind(("aead", sys.argv[1]))' "$1"
 }
 
+# best_driver: the cipher of the states, as the simd wrapper of x86 has it
+best_driver()
+{
+	awk -F ' *: *' '$1 == "name" { name = $2 } $1 == "driver" { driver = $2 }
+		$1 == "priority" && name == "rfc4106(gcm(aes))" { print $2, driver }' /proc/crypto |
+		sort -n | sed -n '$s/.* //p'
+}
+
 # served_by DRIVER: the state that sends uses this one
 served_by()
 {
@@ -27,10 +34,7 @@ served_by()
 }
 
 gateway_up
-grep -q "^driver.*: $driver\$" /proc/crypto || {
-	echo "1..0 # SKIP no $driver on this CPU"
-	exit 4
-}
+driver=$(best_driver)
 
 send 20 sport=1001
 expect 'synchronous as a rule' XfrmXdpOutput=19 XfrmXdpOutputAsync=0 good=20 late=0 delivered=20

@@ -89,8 +89,8 @@ container()
 			nsenter "--net=/var/run/netns/$1" -- "$XDP_XFRM" "$2" 2>/dev/null
 		}
 		! mountpoint -q /sys/fs/bpf || umount /sys/fs/bpf
-		! tool "$NS_G1" stop
-		! mountpoint -q /sys/fs/bpf
+		if tool "$NS_G1" stop; then exit 1; fi
+		if mountpoint -q /sys/fs/bpf; then exit 1; fi
 		tool "$NS_G1" start &
 		tool "$NS_G2" start
 		wait $!

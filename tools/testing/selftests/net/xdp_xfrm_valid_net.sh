@@ -86,21 +86,28 @@ g1 ip route replace "$IP_G2_WAN" nhid 20
 send 3 "${flow[@]}"
 refused 'a resilient group, whose buckets have to be kept busy' XfrmXdpNoRoute=1 good=3
 
+# expired: policy and state are gone
+expired()
+{
+	! g1 ip xfrm policy | grep -q 'dst 10.2.0.9/32' &&
+		! g1 ip xfrm state | grep -q 0x00003003
+}
+
 # What expires
 ask state 0x3003 "$(fixed_key 128 c3)"
 batch <<-EOF
 	nexthop replace id 2 via $hop2 dev wan0
 	route replace $IP_G2_WAN nhid 10
 	xfrm policy add src $NET_A dst 10.2.0.8/30 dir out action block priority 2
-	xfrm policy add src $NET_A dst 10.2.0.9 dir out priority 1 limit time-hard 4 \
+	xfrm policy add src $NET_A dst 10.2.0.9 dir out priority 1 limit time-hard 10 \
 		$(tmpl "$IP_G2_WAN" "$REQID")
 	xfrm policy add src $NET_A dst 10.2.0.10 dir out priority 1 $(tmpl "$IP_G2_WAN" 3)
 	$(REQID=3 state_line "$IP_G1_WAN" "$IP_G2_WAN" 0x3003 "$(fixed_key 128 c3)") \
-		limit time-hard 4
+		limit time-hard 10
 EOF
 known_flow 1001 dst=10.2.0.9
 known_flow 1002 dst=10.2.0.10
-sleep 3.5
+eventually expired
 send 3 sport=1001 dst=10.2.0.9
 expect 'policy expired: nothing leaves' XfrmXdpOutput=0 esp=0 clear=0
 send 3 sport=1002 dst=10.2.0.10
