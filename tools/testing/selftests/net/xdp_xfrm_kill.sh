@@ -53,6 +53,7 @@ interrupt()
 	points "$calls" "$@"
 	after=$(state) pins_after=$(pins)
 	[[ $after != "$before" ]] || complaints+=("$* does nothing")
+	((${#points[@]})) || complaints+=("no call of $* was seen")
 	tool "${opposite[@]}"
 	for call in "${points[@]}"; do
 		point "${call% *}" "${call#* }" "$@" && continue

@@ -49,7 +49,7 @@ static int host(void)
 
 	if (!tok)
 		return -1;
-	fd = start_server(AF_INET, SOCK_DGRAM, ADDR_A, UDP_PORT, 300);
+	fd = start_server(AF_INET, SOCK_DGRAM, ADDR_A, UDP_PORT, 1000);
 	close_netns(tok);
 	return fd;
 }
