@@ -187,9 +187,10 @@ static bool xfrm_xdp_egress_ok(const struct net_device *dev)
  * @origin: the first packet: devices that it came in on, and its tunnel device
  * @dev: device of its route
  *
+ * An offer must not go on to another netns, which does not wait for its own to go.
  * Under RCU.
  *
- * Return: 0, or XFRM_XDP_NOTC.
+ * Return: 0, XFRM_XDP_NOTC, or XFRM_XDP_NODEVICE if @dev is in another netns.
  */
 enum xfrm_xdp_stat xfrm_xdp_tc_check(const struct net *net,
 				     const struct xfrm_xdp_origin *origin,
@@ -204,6 +205,8 @@ enum xfrm_xdp_stat xfrm_xdp_tc_check(const struct net *net,
 		return XFRM_XDP_NOTC;
 
 	real = xfrm_xdp_real_dev(dev);
+	if (!net_eq(dev_net(dev), net) || !net_eq(dev_net(real), net))
+		return XFRM_XDP_NODEVICE;
 	if (!xfrm_xdp_egress_ok(dev) ||
 	    (real != dev && !xfrm_xdp_egress_ok(real)))
 		return XFRM_XDP_NOTC;

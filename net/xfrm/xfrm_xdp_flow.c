@@ -53,6 +53,10 @@ static bool xfrm_xdp_no_other_state(const struct xfrm_xdp_net *xnet,
 	const struct xfrm_policy *pol;
 	int i, j;
 
+	/* dst_check() looks at the first policy: not for one behind a sub policy */
+	if (xdst->num_pols > 1)
+		return false;
+
 	for (i = 0; i < xdst->num_pols; i++) {
 		pol = xdst->pols[i];
 		if (pol->flags & XFRM_POLICY_CPU_ACQUIRE)

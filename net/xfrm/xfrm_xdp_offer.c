@@ -473,8 +473,28 @@ void __xfrm_xdp_clear(struct sk_buff *skb)
 		offer->origin.outer = true;
 }
 
+/* A frame that XDP sends has no mark. Does the device look at that of an skb? Tunnels
+ * choose a route by it, and veth within one netns hands it on.
+ */
+static bool xfrm_xdp_mark_counts(struct net_device *dev)
+{
+	const struct net_device *peer = NULL;
+	bool counts;
+
+	rcu_read_lock();
+	if (dev->netdev_ops->ndo_get_peer_dev)
+		peer = dev->netdev_ops->ndo_get_peer_dev(dev);
+	if (peer)
+		counts = net_eq(dev_net(peer), dev_net(dev));
+	else
+		counts = !(READ_ONCE(dev->xdp_features) &
+			   NETDEV_XDP_ACT_NDO_XMIT);
+	rcu_read_unlock();
+	return counts;
+}
+
 static void xfrm_xdp_take(struct xfrm_xdp_offer *offer,
-			  const struct sk_buff *skb)
+			  const struct sk_buff *skb, struct net_device *dev)
 {
 	if (test_bit(XFRM_XDP_OFFER_REFUSED, &offer->flags) ||
 	    test_and_set_bit(XFRM_XDP_OFFER_TAKEN, &offer->flags))
@@ -486,7 +506,8 @@ static void xfrm_xdp_take(struct xfrm_xdp_offer *offer,
 		return;
 	}
 
-	if (!xfrm_xdp_wire_note(&offer->wire, skb)) {
+	if (!xfrm_xdp_wire_note(&offer->wire, skb) ||
+	    (skb->mark && xfrm_xdp_mark_counts(dev))) {
 		xfrm_xdp_refuse(offer, XFRM_XDP_NOWIRE);
 		return;
 	}
@@ -520,7 +541,7 @@ void __xfrm_xdp_xmit(struct sk_buff *skb, struct net_device *dev)
 	/* Not for a copy that somebody sends elsewhere. */
 	if (test_bit(XFRM_XDP_OFFER_CLEAR, &offer->flags) &&
 	    dev == xfrm_xdp_real_dev(xfrm_dst_path(offer->dst)->dev))
-		xfrm_xdp_take(offer, skb);
+		xfrm_xdp_take(offer, skb, dev);
 	skb_ext_del(skb, SKB_EXT_XFRM_XDP);
 }
 

@@ -64,12 +64,9 @@ static struct xfrm_xdp_md test_record(const struct xfrm_xdp_test_gw *gw)
 	return md;
 }
 
-/* The frame as it is now goes up the stack, behind @md. @meanwhile happens
- * after it was sent, and before its offer is looked at.
- */
-static void test_receive_and(struct xfrm_xdp_test_gw *gw,
-			     const struct xfrm_xdp_md *md,
-			     void (*meanwhile)(struct xfrm_xdp_test_gw *gw))
+/* The frame as it is now, received, behind @md. */
+static struct sk_buff *test_skb(struct xfrm_xdp_test_gw *gw,
+				const struct xfrm_xdp_md *md)
 {
 	struct sk_buff *skb = alloc_skb(PAGE_SIZE, GFP_KERNEL);
 
@@ -79,6 +76,17 @@ static void test_receive_and(struct xfrm_xdp_test_gw *gw,
 	memcpy(skb->data - sizeof(*md), md, sizeof(*md));
 	skb_metadata_set(skb, sizeof(*md));
 	skb->protocol = eth_type_trans(skb, gw->lan);
+	return skb;
+}
+
+/* The frame as it is now goes up the stack, behind @md. @meanwhile happens
+ * after it was sent, and before its offer is looked at.
+ */
+static void test_receive_and(struct xfrm_xdp_test_gw *gw,
+			     const struct xfrm_xdp_md *md,
+			     void (*meanwhile)(struct xfrm_xdp_test_gw *gw))
+{
+	struct sk_buff *skb = test_skb(gw, md);
 
 	/* offers are looked at when softirqs are on again */
 	local_bh_disable();
@@ -302,6 +310,64 @@ static void test_forged(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, test_learned);
 	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(gw->xnet, XFRM_XDP_NORECORD),
 			6);
+}
+
+static struct sk_buff *test_first_skb(struct xfrm_xdp_test_gw *gw, __be32 saddr)
+{
+	struct xfrm_xdp_md md;
+
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	xfrm_xdp_test_iph(gw)->saddr = saddr;
+	ip_send_check(xfrm_xdp_test_iph(gw));
+	md = test_record(gw);
+	return test_skb(gw, &md);
+}
+
+/* The stack may take the route of the packet before it, and does not look at the source
+ * then. It is the gateway's own here.
+ */
+static void test_route_hint(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	LIST_HEAD(received);
+
+	list_add_tail(&test_first_skb(gw, TEST_HOST)->list, &received);
+	list_add_tail(&test_first_skb(gw, TEST_LAN)->list, &received);
+	local_bh_disable();
+	netif_receive_skb_list(&received);
+	local_bh_enable();
+
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(gw->xnet, XFRM_XDP_OFFER), 2);
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(gw->xnet, XFRM_XDP_LEARNED),
+			1);
+	KUNIT_EXPECT_EQ(test, skb_queue_len(xfrm_xdp_test_sent(gw->wan)), 1);
+	KUNIT_ASSERT_NOT_NULL(test, test_learned);
+	TEST_EXPECT_BE(test, test_learned->tuple.saddr, TEST_HOST);
+}
+
+static void test_first_marked(struct xfrm_xdp_test_gw *gw)
+{
+	struct sk_buff *skb = test_first_skb(gw, TEST_HOST);
+
+	skb->mark = 7;
+	local_bh_disable();
+	netif_receive_skb(skb);
+	local_bh_enable();
+}
+
+/* A mark ends with a frame that XDP sends: not where the device may look at it. */
+static void test_device_with_mark(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+
+	gw->wan->xdp_features = 0;
+	test_first_marked(gw);
+	test_expect_refused(gw, XFRM_XDP_NOWIRE);
+
+	gw->wan->xdp_features = NETDEV_XDP_ACT_NDO_XMIT;
+	xfrm_xdp_invalidate(gw->net);
+	test_first_marked(gw);
+	KUNIT_EXPECT_NOT_NULL(test, test_learned);
 }
 
 /* Not forwarded: delivered here, expired, a fragment. */
@@ -669,6 +735,8 @@ static struct kunit_case xfrm_xdp_learn_cases[] = {
 	KUNIT_CASE(test_twins),
 	KUNIT_CASE(test_requeued),
 	KUNIT_CASE(test_forged),
+	KUNIT_CASE(test_route_hint),
+	KUNIT_CASE(test_device_with_mark),
 	KUNIT_CASE(test_not_forwarded),
 	KUNIT_CASE(test_no_policy),
 	KUNIT_CASE(test_no_ops),
