@@ -10,6 +10,7 @@
 #define DF		0x4000
 #define PSH_ACK		0x18
 #define ICMP_ECHO	0x0800
+#define ICMP_ECHO_REPLY	0x0000
 #define DSCP_EF		0xb8
 
 static struct {
@@ -134,6 +135,38 @@ void generator_warm_up(unsigned int i, struct sent *frame)
 	struct recipe r;
 
 	flow_packet(i % FLOWS, &r);
+	finish(&r, frame);
+}
+
+unsigned int generator_answers(void)
+{
+	return FLOWS;
+}
+
+/**
+ * generator_answer() - what the other end of a flow sends, in clear
+ * @flow: which, below generator_answers()
+ * @frame: result
+ */
+void generator_answer(unsigned int flow, struct sent *frame)
+{
+	uint32_t addr;
+	uint16_t port;
+	struct recipe r;
+
+	flow_packet(flow, &r);
+	memcpy(r.dmac, mac_gw_wan, 6);
+	memcpy(r.smac, mac_peer, 6);
+	addr = r.saddr;
+	r.saddr = r.daddr;
+	r.daddr = addr;
+	if (r.layout == LAYOUT_ICMP) {
+		r.sport = ICMP_ECHO_REPLY;
+	} else {
+		port = r.sport;
+		r.sport = r.dport;
+		r.dport = port;
+	}
 	finish(&r, frame);
 }
 

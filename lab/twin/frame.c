@@ -212,10 +212,10 @@ static uint8_t *put_ip(uint8_t *ip, uint8_t protocol, uint16_t frag_off, uint32_
  */
 void frame_too_big(struct sent *frame, unsigned int mtu, uint32_t spi)
 {
-	static const uint8_t macs[] = { 0x02, 0, 0, 0, 0, 1, 0x02, 0, 0, 0, 0, 2 };
 	uint8_t *icmp, *quoted;
 
-	memcpy(frame->data, macs, sizeof(macs));
+	memcpy(frame->data, mac_gw_wan, 6);
+	memcpy(frame->data + 6, mac_peer, 6);
 	put16(frame->data + 12, 0x0800);
 	icmp = put_ip(frame->data + ETH_LEN, 1, 0, PEER_WAN, GW_WAN, IP_LEN + 8 + IP_LEN + 8);
 	memset(icmp, 0, 8);

@@ -6,6 +6,8 @@
 
 const uint8_t mac_lan_host[6] = { 0x02, 0, 0, 1, 0, 2 };
 const uint8_t mac_gw_lan[6] = { 0x02, 0, 0, 1, 0, 1 };
+const uint8_t mac_gw_wan[6] = { 0x02, 0, 0, 0, 0, 1 };
+const uint8_t mac_peer[6] = { 0x02, 0, 0, 0, 0, 2 };
 
 #define DF	0x4000
 #define MF	0x2000

@@ -119,6 +119,16 @@ static void send_warm_up(void)
 	}
 }
 
+static void send_answers(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < generator_answers(); i++) {
+		generator_answer(i, &batch[batch_count]);
+		batch_send(WAN);
+	}
+}
+
 static void send_table(unsigned int slots)
 {
 	unsigned int slot, repeat;
@@ -195,6 +205,8 @@ static void command(int argc, char **argv)
 		set_burst();
 	else if (!strcmp(name, "warm-up") && !argc)
 		send_warm_up();
+	else if (!strcmp(name, "answers") && !argc)
+		send_answers();
 	else if (!strcmp(name, "random") && argc == 1)
 		send_random(strtoul(argv[0], NULL, 0));
 	else if (!strcmp(name, "table") && argc == 1)

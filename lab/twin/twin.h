@@ -90,6 +90,8 @@ void generator_mtu(unsigned int mtu);
 void generator_next(struct sent *frame);
 void generator_warm_up(unsigned int i, struct sent *frame);
 unsigned int generator_warm_ups(void);
+void generator_answer(unsigned int flow, struct sent *frame);
+unsigned int generator_answers(void);
 unsigned int generator_table_size(void);
 /* @slot of @slots, spread over the whole table; false: it has no more repeats */
 bool generator_table(unsigned int slot, unsigned int slots, unsigned int repeat,
@@ -106,7 +108,7 @@ struct edge {
 
 extern const struct edge edges[];
 extern const unsigned int edges_count;
-extern const uint8_t mac_lan_host[6], mac_gw_lan[6];
+extern const uint8_t mac_lan_host[6], mac_gw_lan[6], mac_gw_wan[6], mac_peer[6];
 
 /* wire.c: packet sockets on the gateways' peers */
 
