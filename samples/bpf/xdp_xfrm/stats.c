@@ -52,7 +52,7 @@ static const struct {
 	{ "FlowExpired",  "flows ended with their connection, or unused for long" },
 
 	{ "PassKind",	  "a flow for the other direction" },
-	{ "PassDead",	  "the flow's device, namespace or connection has gone, or nothing used it" },
+	{ "PassDead",	  "the flow's device, netns or connection has gone, or nothing used it" },
 	{ "PassAuth",	  "rules, queues or devices changed: learned anew" },
 	{ "PassDevice",	  "came by another device than the flow's, or GRO decrypts there" },
 	{ "PassBuffer",	  "several buffers, GSO, a stripped VLAN tag, or no metadata" },
