@@ -295,10 +295,11 @@ expect_expiry()
 	((got[expired])) || note 'no message about a limit'
 }
 
-# conntrack's order is that of a seeded hash, its timeouts count down
+# conntrack's order is that of a seeded hash, its timeouts count down, flows refer to entries
 entries()
 {
-	in_ns "$1" conntrack -L 2>/dev/null | sed -E 's/^([a-z]+ +[0-9]+) [0-9]+ /\1 /' | sort
+	in_ns "$1" conntrack -L 2>/dev/null |
+		sed -E 's/^([a-z]+ +[0-9]+) [0-9]+ /\1 /; s/ use=[0-9]+//' | sort
 }
 
 compare_conntrack()

@@ -38,7 +38,6 @@ static void xfrm_xdp_request_send(struct xfrm_xdp_request *req)
 	struct xfrm_xdp_net *xnet = xfrm_xdp_pernet(dev_net(req->dev));
 	struct net_device *dev = req->dev;
 	struct sk_buff *skb;
-	int err;
 
 	skb = alloc_skb(LL_RESERVED_SPACE(dev) + req->len, GFP_ATOMIC);
 	if (!skb)
@@ -52,8 +51,8 @@ static void xfrm_xdp_request_send(struct xfrm_xdp_request *req)
 	skb_reset_mac_header(skb);
 	skb_set_network_header(skb, req->protocol == htons(ETH_P_IP) ?
 				    ETH_HLEN : VLAN_ETH_HLEN);
-	err = dev_queue_xmit(skb);
-	if (net_xmit_eval(err))
+	/* NET_XMIT_CN too: the queue of a device that is down says so */
+	if (dev_queue_xmit(skb))
 		goto lost;
 
 	xfrm_xdp_count(xnet, XFRM_XDP_OUTPUT);
