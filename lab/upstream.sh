@@ -68,7 +68,7 @@ table() {
 					printf " %-5s", v
 					total[i, v]++
 					# what base lacks it skips
-					if (i > 1 && v != first && first != "skip") differ++
+					if (i > 1 && v != first && (first != "skip" || v == "fail")) differ++
 					if (i == 1 || first == "skip") first = v
 				}
 				print ""

@@ -305,6 +305,7 @@ entries()
 compare_conntrack()
 {
 	local difference
+	[[ -n $(entries on) ]] || note 'conntrack shows no entries'
 	difference=$(diff <(entries off) <(entries on)) ||
 		note "DIFFERENCE, seed $seed, scenario $scenario: conntrack"$'\n'"$difference"
 }

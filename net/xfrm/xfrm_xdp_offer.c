@@ -484,11 +484,8 @@ static bool xfrm_xdp_mark_counts(struct net_device *dev)
 	rcu_read_lock();
 	if (dev->netdev_ops->ndo_get_peer_dev)
 		peer = dev->netdev_ops->ndo_get_peer_dev(dev);
-	if (peer)
-		counts = net_eq(dev_net(peer), dev_net(dev));
-	else
-		counts = !(READ_ONCE(dev->xdp_features) &
-			   NETDEV_XDP_ACT_NDO_XMIT);
+	counts = (peer && net_eq(dev_net(peer), dev_net(dev))) ||
+		 !(READ_ONCE(dev->xdp_features) & NETDEV_XDP_ACT_NDO_XMIT);
 	rcu_read_unlock();
 	return counts;
 }

@@ -89,8 +89,7 @@ refused 'a resilient group, whose buckets have to be kept busy' XfrmXdpNoRoute=1
 # expired: policy and state are gone
 expired()
 {
-	! g1 ip xfrm policy | grep -q 'dst 10.2.0.9/32' &&
-		! g1 ip xfrm state | grep -q 0x00003003
+	[[ $(g1 ip xfrm policy) != *'dst 10.2.0.9/32'* && $(g1 ip xfrm state) != *0x00003003* ]]
 }
 
 # What expires
