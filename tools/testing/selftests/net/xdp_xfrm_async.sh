@@ -24,8 +24,8 @@ best_driver()
 {
 	awk -F ' *: *' '$1 == "name" { name = $2 } $1 == "driver" { driver = $2 }
 		$1 == "priority" { priority = $2 }
-		$1 == "async" && name == "rfc4106(gcm(aes))" { print priority, $2, driver }' /proc/crypto |
-		sort -n | sed -n '$s/.* yes //p'
+		$1 == "async" && name == "rfc4106(gcm(aes))" { print priority, $2, driver }' \
+		/proc/crypto | sort -n | sed -n '$s/.* yes //p'
 }
 
 # served_by DRIVER: the state that sends uses this one
