@@ -63,6 +63,7 @@ static void xfrm_xdp_flow_empty(struct xfrm_xdp_flow *flow)
 	if ((flow->ct[0].ct || flow->ct[1].ct) &&
 	    refcount_inc_not_zero(&flow->refcnt))
 		call_rcu(&flow->ct_rcu, xfrm_xdp_flow_disconnect_rcu);
+	/* last of all, for xfrm_xdp_flow_free_rcu() */
 	smp_store_release(&flow->bucket, NULL);
 }
 
