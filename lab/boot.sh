@@ -122,6 +122,8 @@ args+=(--qemu-opt=-global --qemu-opt=virtio-serial-device.max_ports=2)
 args+=("${qemu_args[@]/#/--qemu-opt=}")
 # whatever ends this script ends the guest
 args+=(--qemu-opt=-pidfile "--qemu-opt=$build/$name.pid")
+# that of a guest which was killed may be somebody else's number by now
+rm -f "$build/$name.pid"
 trap end_guest EXIT
 
 if (($# == 0)); then

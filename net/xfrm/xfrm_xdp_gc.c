@@ -49,6 +49,7 @@ static void xfrm_xdp_flow_empty(struct xfrm_xdp_flow *flow)
 {
 	struct dst_entry *dst = flow->dst;
 
+	lockdep_assert_held(&flow->bucket->lock);
 	list_del_init(&flow->node);
 	flow->bucket->num--;
 	WRITE_ONCE(flow->dst, NULL);

@@ -60,6 +60,11 @@ g1 ip xfrm policy add src "$IP_A" dst "$IP_B" dir out action block priority 1
 send 3 sport=1030
 refused 'a policy that blocks' esp=0 clear=0
 g1 ip xfrm policy delete src "$IP_A" dst "$IP_B" dir out
+# what is deleted behind it no bundle notices
+g1 ip xfrm policy add src "$IP_A" dst "$IP_B" dir out ptype sub
+send 3 sport=1049
+refused 'a policy behind a sub policy' XfrmXdpNoState=1 esp=3 good=3 clear=0
+g1 ip xfrm policy delete src "$IP_A" dst "$IP_B" dir out ptype sub
 g1 ip xfrm policy add src "$IP_A" dst "$IP_B" dir fwd action block
 send 3 sport=1031
 refused 'a policy that blocks what is forwarded' esp=0 clear=0
