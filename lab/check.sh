@@ -112,9 +112,10 @@ run_door() {
 	collect door
 }
 
-# the UML kernel has what the test kernel and the guests leave of the CPUs
+# the UML kernel has what the test kernel and the guests leave of the CPUs, and may take as
+# long as both
 if [[ ${1-} != soak ]]; then
-	timeout "$limit" nice -n 19 "$lab/kernel.sh" uml &
+	timeout $((limit * 3 / 2)) nice -n 19 "$lab/kernel.sh" uml &
 	uml=$!
 	trap 'kill "$uml" 2>/dev/null || true' EXIT
 fi

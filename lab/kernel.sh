@@ -34,6 +34,8 @@ esac
 out=$source/$dir
 make=(make "-j$(nproc)" "O=$dir" "CC=ccache gcc" "HOSTCC=ccache gcc")
 [[ $kernel != uml ]] || make+=(ARCH=um)
+# debug information is there for BTF and lines: where each variable is takes a fifth of the time
+[[ $kernel != test && $kernel != bench && $kernel != base ]] || make+=(KCFLAGS=-fno-var-tracking)
 [[ $kernel != patch ]] || make+=(W=1)
 
 # The same objects from every clone: relative paths, no clock, no names. What gcc says of the
