@@ -66,7 +66,7 @@ kvm_works() (
 				-display none -no-reboot -serial file:"$log/kvm.console" -kernel "$image" \
 				-append 'console=ttyS0 panic=-1 root=none' || true
 		} >"$log/kvm.log" 2>&1 </dev/null
-		if grep -qs 'VFS: Unable to mount root' "$log/kvm.console"; then
+		if grep -qsE 'Unable to mount root|No working init found' "$log/kvm.console"; then
 			echo yes
 		else
 			echo no
@@ -75,6 +75,21 @@ kvm_works() (
 	[[ $(<"$answer") == yes ]]
 )
 
+# programs: files below /usr of what tests start over and over, libraries and links among them
+programs() {
+	local PATH=/usr/sbin:/usr/bin name
+	for name in awk basename bash cat cp cut date dirname env ethtool grep head ip jq ln ls mkdir \
+		mktemp mount nft ping python3 readlink rm rmdir sed seq sh sleep sort stat sysctl \
+		tail taskset tc timeout tr wc xargs; do
+		if type -P "$name"; then
+			ldd "$(type -P "$name")"
+		fi
+	done | grep -oE '/[^ ]+' | sort -u | while read -r name; do
+		realpath -s "/usr/${name#/usr}"
+		realpath "/usr/${name#/usr}"
+	done | sort -u
+}
+
 # virtme-ng takes bin/virtme-ng-init of its package where that exists: put ours there
 virtme() {
 	local package rc=0
@@ -82,11 +97,13 @@ virtme() {
 	# two guests may begin at once, and one must not find half of it
 	exec 9>"$build/.lock.virtme"
 	flock 9
-	if [[ ! $build/virtme/lab -nt $package || ! $build/virtme/lab -nt $lab/guest-init ]]; then
+	if [[ ! $build/virtme/lab -nt $package || ! $build/virtme/lab -nt $lab/guest-init ||
+		! $build/virtme/lab -nt $lab/boot.sh ]]; then
 		rm -rf "$build/virtme"
 		mkdir -p "$build/virtme"
 		cp -a "$package" "$build/virtme/virtme"
 		install -D "$lab/guest-init" "$build/virtme/virtme/guest/bin/virtme-ng-init"
+		programs >"$build/virtme/virtme/guest/bin/programs"
 		touch "$build/virtme/lab"
 	fi
 	exec 9>&-
@@ -112,7 +129,9 @@ args=(--kimg "$image" --mods none --force-9p "${accel[@]}"
 for dir in /etc /tmp /root /home; do
 	args+=(--overlay-rwdir "$dir")
 done
-for option in rootflags=version=9p2000.L,trans=virtio,access=any,cache=loose,msize=262144 \
+# a kernel without a block layer wants root= to be a name like this
+for option in root=/dev/root \
+	rootflags=version=9p2000.L,trans=virtio,access=any,cache=loose,msize=262144 \
 	"lab_modules=${image%/arch/*}/modules" nokaslr no_timer_check printk.devkmsg=on ignore_loglevel \
 	fb_tunnels=none bonding.max_bonds=0 dummy.numdummies=0 ifb.numifbs=0 "${kernel_args[@]}"; do
 	args+=(--kopt "$option")

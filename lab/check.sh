@@ -64,10 +64,11 @@ run_kunit() {
 }
 
 # start_guest NAME CPUS TEST...: tests that other guests have not taken. Nobody else would use
-# a CPU while one waits for RCU; and while all boot, a CPU may stand still for long.
+# a CPU while one waits for RCU; and while all boot, a CPU may stand still for long. Memory that
+# is not there is not scanned for leaks.
 start_guest() {
 	local rcu='rcupdate.rcu_expedited=1 rcupdate.rcu_cpu_stall_suppress_at_boot=1'
-	"$lab/boot.sh" -l "check-$1" -c "$2" -t "$limit" -k "$rcu" test -- \
+	"$lab/boot.sh" -l "check-$1" -c "$2" -m 2G -t "$limit" -k "$rcu" test -- \
 		env "SHARED=$results/taken" "$lab/check-guest" "${@:3}" &
 	guests[$1]=$!
 }
