@@ -86,23 +86,34 @@ static inline void topology_down(void)
 	SYS_NOFAIL("ip netns del " NS_B);
 }
 
-static inline int forwarding_on(void)
+static inline bool sysctl_ok(const char *ns, const char *path,
+			     const char *value)
 {
-	struct nstoken *tok = open_netns(NS_GATEWAY);
-	int err;
+	struct nstoken *tok = open_netns(ns);
+	int err = -1;
 
-	if (!tok)
-		return -1;
-	err = write_sysctl("/proc/sys/net/ipv4/ip_forward", "1");
-	close_netns(tok);
-	return err;
+	if (tok) {
+		err = write_sysctl(path, value);
+		close_netns(tok);
+	}
+	return ASSERT_OK(err, path);
+}
+
+/* Whose packets are the tests' alone: no neighbour discovery between them. */
+static inline bool netns_add(const char *ns)
+{
+	char cmd[64];
+
+	snprintf(cmd, sizeof(cmd), "ip netns add %s", ns);
+	return ASSERT_OK(system(cmd), cmd) &&
+	       sysctl_ok(ns, "/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
 }
 
 static inline int topology_up(void)
 {
 	topology_down();
-	SYS(fail, "ip netns add " NS_A " && ip netns add " NS_GATEWAY
-	    " && ip netns add " NS_B);
+	if (!netns_add(NS_A) || !netns_add(NS_GATEWAY) || !netns_add(NS_B))
+		goto fail;
 
 	if (!ip_ok(NS_GATEWAY,
 		   "link add lan0 address " MAC_LAN " type veth peer "
@@ -133,7 +144,7 @@ static inline int topology_up(void)
 		   STATE_ADD("0x1001") STATE_ADD("0x1002")
 		   "xfrm policy add " ESP_POLICY "in" ESP_TMPL))
 		goto fail;
-	if (!ASSERT_OK(forwarding_on(), "ip_forward"))
+	if (!sysctl_ok(NS_GATEWAY, "/proc/sys/net/ipv4/ip_forward", "1"))
 		goto fail;
 
 	return 0;
