@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # bench.sh: instructions per packet, ours and others', to build/bench.json.
 # Both the bench kernel and base, to see what the series costs unused, are booted three times,
-# and again until the two lowest counts of every row agree.
+# and again until the two lowest counts of every row agree. PACKETS: of each row, 5000 if unset.
 . "$(dirname "$0")/common.sh"
 
 packets=${PACKETS-5000}
@@ -87,7 +87,7 @@ rows() {
 
 # spread: of the row whose two lowest counts differ most
 spread() {
-	jq 'map(.spread) | max' "$build/bench.json"
+	jq 'map(.spread) | max' "$work/rows.json"
 }
 
 table() {
@@ -95,7 +95,7 @@ table() {
 		["direction", "path", "cipher", "64", "512", "1400", "spread"],
 		([.[] | select(.kernel == "bench")] | group_by([.direction, .path, .cipher])[]
 			| [.[0].direction, .[0].path, .[0].cipher, (map(.net) | .[]), (map(.spread) | max)]) | @tsv' \
-		"$build/bench.json" |
+		"$work/rows.json" |
 		awk '{ printf "%-9s %-14s %-12s %7s %7s %7s %8s\n", $1, $2, $3, $4, $5, $6, $7 }'
 }
 
@@ -106,7 +106,7 @@ unused() {
 		([.[] | select(.path == "stack")] | group_by([.direction, .cipher, .size])[]
 			| map({key: .kernel, value: .}) | from_entries
 			| [.base.direction + "," + .base.cipher, .base.size, .base.net, .bench.net, .bench.net - .base.net]) | @tsv' \
-		"$build/bench.json" |
+		"$work/rows.json" |
 		awk '{ printf "%-15s %5s %8s %8s %11s\n", $1, $2, $3, $4, $5 }'
 }
 
@@ -120,7 +120,7 @@ refused() {
 			| map({key: .path, value: .}) | from_entries
 			| [.stack.cipher, .stack.size, .stack.net, ."stack-refused".net,
 				((."stack-refused".net / .stack.net - 1) * 1000 | round / 10)]) | @tsv' \
-		"$build/bench.json" |
+		"$work/rows.json" |
 		awk '{ printf "%-12s %5s %8s %8s %8s\n", $1, $2, $3, $4, $5 }'
 }
 
@@ -140,7 +140,7 @@ for ((run = 1; run <= most_boots; run++)); do
 			boot "$kernel" "${source[$kernel]}" "$run"
 	done
 	((run >= boots)) || continue
-	rows "$run" >"$build/bench.json"
+	rows "$run" >"$work/rows.json"
 	(($(spread) > spread_limit)) || break
 done
 
@@ -160,3 +160,4 @@ awk "BEGIN { exit $worst > $unused_limit }" ||
 worst=$(refused | awk 'NR > 1 && $5 > worst { worst = $5 } END { print worst + 0 }')
 awk "BEGIN { exit $worst > $refused_limit }" ||
 	die "a flow that is not learned costs the stack $worst % more; $refused_limit % is the limit"
+mv "$work/rows.json" "$build/bench.json"

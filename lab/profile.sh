@@ -9,6 +9,7 @@ usage() {
 	  DIRECTION   out, in or hub; base: the unpatched kernel
 	  PATH        stack, stack-refused or xdp-xfrm
 	  CIPHER      null or aes-gcm-128
+	  SIZE        of the inner packet: 64, 512 or 1400
 	  FUNCTION    also count the lines of this one, wherever it is inlined
 	Prints instructions a packet by function, those of the generator among them.
 	EOT
