@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # check.sh: the front door, KUnit under UML, BPF selftests and shell-level tests in the booted
 # test kernel. check.sh soak: those that take their time. Both end with
-# "N passed, N failed, N skipped".
+# "N passed, N failed, N skipped". A guest may take LAB_CHECK_LIMIT seconds, 3000 if unset.
 . "$(dirname "$0")/common.sh"
 . "$lab/verdicts.sh"
 
@@ -78,6 +78,7 @@ wait_guests() {
 	for guest in "${!guests[@]}"; do
 		rc=0
 		wait "${guests[$guest]}" || rc=$?
+		unset "guests[$guest]"
 		guest_ended "check-$guest" "$rc"
 	done
 }
@@ -118,7 +119,7 @@ run_door() {
 if [[ ${1-} != soak ]]; then
 	timeout $((limit * 3 / 2)) nice -n 19 "$lab/kernel.sh" uml &
 	uml=$!
-	trap 'kill "$uml" 2>/dev/null || true' EXIT
+	trap 'kill "$uml" "${guests[@]}" 2>/dev/null || true' EXIT
 fi
 "$lab/kernel.sh" test
 "$lab/tool.sh"

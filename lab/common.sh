@@ -57,6 +57,15 @@ locked() {
 	flock "$fd"
 }
 
+# pristine_copy DIR: Debian's source, or what is there already. Hard links cost nothing, and
+# whoever writes there replaces by rename.
+pristine_copy() {
+	[[ ! -d $1 ]] || return 0
+	rm -rf "$1.new"
+	cp -al "$pristine" "$1.new"
+	mv "$1.new" "$1"
+}
+
 # bpf_tests: Linux's own tests among test_progs, by name
 bpf_tests() {
 	sed -e '/^#/d' -e 's/.* //' "$lab/selftests.list"

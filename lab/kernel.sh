@@ -24,7 +24,6 @@ base | patch)
 	# built in bench/ as well: the same paths, the same ccache entries
 	source=$build/$kernel
 	dir=bench
-	[[ -d $source ]] || cp -al "$pristine" "$source"
 	[[ $kernel == base ]] || targets=("${@:2}")
 	;;
 uml)
@@ -89,6 +88,7 @@ symbols() {
 }
 
 locked "$kernel"
+pristine_copy "$source"
 mkdir -p "$out"
 requested
 stamp=$(cat "$build/stamp" "$out/requested" "$0" | sha256sum)

@@ -47,7 +47,7 @@ warnings() {
 
 # Without debug info there is no BTF: what depends on it is compiled as it is edited, and
 # linked in the test kernel only.
-[[ -d $tree ]] || cp -al "$pristine" "$tree"
+pristine_copy "$tree"
 mkdir -p "$checks"
 if ((${1-1} == 1)) || [[ ! -f $checks/known ]]; then
 	# what is compiled already has said its warnings; ccache repeats them

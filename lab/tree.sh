@@ -15,14 +15,6 @@ unpack() {
 	mv "$pristine.new" "$pristine"
 }
 
-# Hard links cost nothing, and whoever writes here replaces by rename
-copy() {
-	[[ -d $1 ]] && return
-	rm -rf "$1.new"
-	cp -al "$pristine" "$1.new"
-	mv "$1.new" "$1"
-}
-
 # Stage the changed files alone: the patched ones, then the overlay
 stage() {
 	local patch file
@@ -79,7 +71,7 @@ inputs() {
 
 locked tree
 unpack
-copy "$linux"
+pristine_copy "$linux"
 stamp=$(inputs | sha256sum)
 [[ -f $build/changed && $stamp == "$(cat "$build/stamp" 2>/dev/null)" ]] && exit
 stage

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # upstream.sh base|bench|test...: Linux's own tests (lab/selftests*.list) on these kernels,
 # as a table of a column for each. base is unpatched; bench is the same, patched.
-# Fails where two kernels differ.
+# Fails where two kernels differ. A guest may take LAB_CHECK_LIMIT seconds, 3600 if unset.
 . "$(dirname "$0")/common.sh"
 . "$lab/verdicts.sh"
 
