@@ -179,7 +179,9 @@ static int parse_options(int argc, char **argv, struct options *opts,
 		case 'V':
 			break;
 		default:
-			return fail(argv[optind - 1],
+			/* a letter may have others behind it */
+			return fail(optopt ? (char []){ '-', optopt, 0 } :
+					     argv[optind - 1],
 				    "no such option, or its argument is missing; see xdp_xfrm --help");
 		}
 		if (!strchr(given, letter))

@@ -50,7 +50,8 @@ prints commands: --help
 prints 'xdp_xfrm load' load --help
 prints libbpf --version
 says $usage 'no such command; see' frob
-says $usage 'no such option' --frob
+says $usage '--frob: no such option' --frob
+says $usage '-x: no such option' stats -xa
 says $usage 'argument is missing' start --flows
 for size in 0 1x 16777217; do
 	says $usage 'is not a size; give 1 to 16777216' --flows $size start
