@@ -18,23 +18,11 @@ seconds=${SECONDS_EACH:-20}
 # of the flood, one packet each
 flood=${FLOOD:-1000000}
 stress=$top/build/stress/stress
-exec {never}<> <(:)
 
 say()
 {
 	read -r uptime _ </proc/uptime
 	printf '%6.1f s  %s\n' "$uptime" "$*"
-}
-
-g1()
-{
-	in_ns "$NS_G1" "$@"
-}
-
-# A process takes its time in an emulated guest that is busy
-pause()
-{
-	read -rt "$1" -u "$never" || true
 }
 
 # Neighbours that are not asked for: the peer only counts

@@ -18,6 +18,8 @@
 #   fast_path_down        unload and stop it
 #   fast_path_json WHAT   its stats or flows, as JSON
 #   in_ns NS COMMAND...   run COMMAND in a namespace
+#   g1 COMMAND...         run COMMAND on G1
+#   pause SECONDS         sleep without a process
 
 NS_A=${NS_A:-hostA}
 NS_G1=${NS_G1:-G1}
@@ -44,6 +46,7 @@ REQID=${REQID:-1}
 REPLAY_WINDOW=${REPLAY_WINDOW:-32}
 # The tool of samples/bpf/xdp_xfrm
 XDP_XFRM=${XDP_XFRM:-xdp_xfrm}
+never=''
 
 # Keeps the mount namespace, and with it the bpffs that maps are pinned in,
 # where `ip netns exec` would mount a private one.
@@ -52,6 +55,18 @@ in_ns()
 	local ns=$1
 	shift
 	nsenter "--net=/var/run/netns/$ns" -- "$@"
+}
+
+g1()
+{
+	in_ns "$NS_G1" "$@"
+}
+
+# A process takes its time in an emulated guest that is busy
+pause()
+{
+	[[ -n $never ]] || exec {never}<> <(:)
+	read -rt "$1" -u "$never" || true
 }
 
 # IPv6 off: router solicitations and duplicate address detection are noise in
@@ -187,18 +202,18 @@ tunnel_down()
 fast_path_up()
 {
 	(($#)) || set -- lan0
-	in_ns "$NS_G1" "$XDP_XFRM" start
-	in_ns "$NS_G1" "$XDP_XFRM" load "$@"
+	g1 "$XDP_XFRM" start
+	g1 "$XDP_XFRM" load "$@"
 }
 
 fast_path_down()
 {
 	(($#)) || set -- lan0
-	in_ns "$NS_G1" "$XDP_XFRM" unload "$@"
-	in_ns "$NS_G1" "$XDP_XFRM" stop
+	g1 "$XDP_XFRM" unload "$@"
+	g1 "$XDP_XFRM" stop
 }
 
 fast_path_json()
 {
-	in_ns "$NS_G1" "$XDP_XFRM" --json "$1"
+	g1 "$XDP_XFRM" --json "$1"
 }

@@ -15,7 +15,6 @@
 #                                 the same, and nothing is lost, XDP goes on
 #   recovered                     a result: all packets of a few flows arrive, most
 #                                 of them by XDP
-#   pause SECONDS                 as sleep does
 #   within SECONDS COMMAND...     a hang ends the test
 #   flows_pinned                  number of flows in the map
 #   alive CACHE NUMBER            so many objects are in use
@@ -30,19 +29,7 @@ enough=3
 REPLAY_WINDOW=4096
 FLOW_MAP=/sys/fs/bpf/xdp/globals/xdp_xfrm_flows
 watchdog=''
-exec {never}<> <(:)
 XDP_XFRM_CACHES=${XDP_XFRM_CACHES:-xfrm_xdp_flow xfrm_xdp_offer}
-
-g1()
-{
-	in_ns "$NS_G1" "$@"
-}
-
-# A process takes its time in an emulated guest that is busy
-pause()
-{
-	read -rt "$1" -u "$never" || true
-}
 
 within()
 {

@@ -179,11 +179,6 @@ refused()
 	expect "$name" 'XfrmXdpOffer>0' XfrmXdpLearned=0 XfrmXdpOutput=0 "$@"
 }
 
-g1()
-{
-	in_ns "$NS_G1" "$@"
-}
-
 rules()
 {
 	g1 nft -f - <<<"flush ruleset; $1"
