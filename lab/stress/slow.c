@@ -25,12 +25,14 @@ MODULE_PARM_DESC(xdp_full, "Frames of XDP that the ring had no room for");
  * @xdp: it is a struct xdp_frame
  * @head: next to be filled
  * @tail: next to be sent
+ * @busy: the link has a frame
  */
 struct slow_ring {
 	void		*frame[RING];
 	bool		xdp[RING];
 	unsigned int	head;
 	unsigned int	tail;
+	bool		busy;
 };
 
 static struct net_device *slow[2];
@@ -48,8 +50,9 @@ static void slow_put(void *frame, bool xdp)
 
 	ring.frame[slot] = frame;
 	ring.xdp[slot] = xdp;
-	if (!hrtimer_active(&timer))
+	if (!ring.busy)
 		hrtimer_start(&timer, ns_to_ktime(gap * NSEC_PER_USEC), HRTIMER_MODE_REL_SOFT);
+	ring.busy = true;
 }
 
 static void slow_deliver(void *frame, bool xdp)
@@ -72,7 +75,7 @@ static enum hrtimer_restart slow_link(struct hrtimer *unused)
 {
 	struct netdev_queue *txq = netdev_get_tx_queue(slow[0], 0);
 	void *frame = NULL;
-	bool more, xdp;
+	bool busy, xdp;
 
 	__netif_tx_lock(txq, smp_processor_id());
 	if (ring.tail != ring.head) {
@@ -80,14 +83,15 @@ static enum hrtimer_restart slow_link(struct hrtimer *unused)
 		xdp = ring.xdp[ring.tail % RING];
 		ring.tail++;
 	}
-	more = ring.tail != ring.head;
+	busy = ring.tail != ring.head;
+	ring.busy = busy;
 	if (netif_tx_queue_stopped(txq) && slow_room() >= RING / 2)
 		netif_tx_wake_queue(txq);
 	__netif_tx_unlock(txq);
 
 	if (frame)
 		slow_deliver(frame, xdp);
-	if (!more)
+	if (!busy)
 		return HRTIMER_NORESTART;
 	hrtimer_forward_now(&timer, ns_to_ktime(gap * NSEC_PER_USEC));
 	return HRTIMER_RESTART;
@@ -141,18 +145,6 @@ static void slow_setup(struct net_device *dev)
 	eth_hw_addr_random(dev);
 }
 
-/* They go with their netns, before the module does. */
-static void __exit slow_exit(void)
-{
-	int i;
-
-	hrtimer_cancel(&timer);
-	for (i = 0; i < 2; i++)
-		unregister_netdev(slow[i]);
-	while (ring.tail != ring.head)
-		slow_deliver(ring.frame[ring.tail % RING], ring.xdp[ring.tail % RING]), ring.tail++;
-}
-
 static int __init slow_init(void)
 {
 	int i, err;
@@ -176,6 +168,5 @@ undo:
 }
 
 module_init(slow_init);
-module_exit(slow_exit);
 MODULE_DESCRIPTION("A slow link");
 MODULE_LICENSE("GPL");

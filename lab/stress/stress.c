@@ -77,7 +77,7 @@ static struct seen read_seen(int map)
 /* What is on its way shall arrive. */
 static struct seen settle(int map)
 {
-	struct seen seen = read_seen(map);
+	struct seen seen;
 	uint64_t before = 0;
 	int quiet = 0;
 

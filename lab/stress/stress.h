@@ -53,7 +53,7 @@ struct plan {
 
 /**
  * struct seen - what came to the peer of the gateway
- * @esp: ESP packets of a window as they came
+ * @esp: ESP packets
  * @esp_long: of these, what the flood sent
  * @clear: other IP packets
  * @repeated: sequence numbers that were there before
