@@ -17,7 +17,7 @@ usage() {
 	  -T           TCG even where KVM works
 	  -r FILE      prompt only: bash reads FILE first
 	The guest may write below build/; elsewhere it sees a copy (/etc /tmp /root
-	/home), tmpfs (/run /var/log /var/tmp) or read-only files.
+	/home), tmpfs (/run /var/log /var/tmp /var/cache) or read-only files.
 	EOF
 	exit "$1"
 }

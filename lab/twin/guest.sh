@@ -280,8 +280,8 @@ burst()
 	ask burst
 }
 
-# traffic COUNT: half of it at random, half from the table; so that flows are
-# known, they all come by first
+# traffic COUNT: half of it at random, the rest from the table, where a slot is
+# one frame or more; so that flows are known, they all come by first
 traffic()
 {
 	apply

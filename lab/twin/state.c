@@ -197,8 +197,8 @@ static unsigned int compare_messages(const char *kind)
 	return differences;
 }
 
-/* Messages that are there from before; returns how many there are more. */
-static unsigned int read_expiry(void)
+/* Messages about limits since the last time; true if there were any. */
+static bool read_expiry(void)
 {
 	int twin;
 
