@@ -362,6 +362,7 @@ struct xfrm_xdp_flow {
  * @x: state, held while asynchronous
  * @dev: transmitting device, held while asynchronous
  * @tracker: of @dev
+ * @net_cookie: of the netns that @dev was in
  * @clear: result of a decryption: the inner packet
  * @clear_len: its length
  * @iv: the IV as the cipher wants it
@@ -383,6 +384,7 @@ struct xfrm_xdp_request {
 	struct xfrm_state	*x;
 	struct net_device	*dev;
 	netdevice_tracker	tracker;
+	u64			net_cookie;
 	void			*clear;
 	u32			clear_len;
 	u8			iv[16] __aligned(16);
@@ -495,6 +497,7 @@ void xfrm_xdp_disconnect(struct net *net);
 void __xfrm_xdp_hashed(struct sk_buff *skb);
 void __xfrm_xdp_realm(struct sk_buff *skb);
 void __xfrm_xdp_marked(struct sk_buff *skb);
+void __xfrm_xdp_rerouted(struct sk_buff *skb);
 void __xfrm_xdp_asked(struct sk_buff *skb, u64 bit);
 void __xfrm_xdp_hooked(struct sk_buff *skb, const struct nf_hook_ops *ops);
 void __xfrm_xdp_changed(struct sk_buff *skb);
@@ -517,8 +520,10 @@ static inline bool xfrm_xdp_offered(const struct sk_buff *skb)
 
 static inline bool xfrm_xdp_recorded(const struct sk_buff *skb)
 {
+	/* a tunnel may have taken the room of somebody else's metadata */
 	return static_branch_unlikely(&xfrm_xdp_recording) &&
-	       skb_metadata_len(skb) == sizeof(struct xfrm_xdp_md);
+	       skb_metadata_len(skb) == sizeof(struct xfrm_xdp_md) &&
+	       skb->mac_header >= sizeof(struct xfrm_xdp_md);
 }
 
 /**
@@ -729,6 +734,18 @@ static inline void xfrm_xdp_marked(struct sk_buff *skb)
 }
 
 /**
+ * xfrm_xdp_rerouted() - netfilter has found another route for an ESP packet
+ * @skb: packet, with its new dst
+ *
+ * A flow would be made of the one before.
+ */
+static inline void xfrm_xdp_rerouted(struct sk_buff *skb)
+{
+	if (xfrm_xdp_offered(skb))
+		__xfrm_xdp_rerouted(skb);
+}
+
+/**
  * xfrm_xdp_forget() - drop the offer of a packet that somebody else judges
  * @skb: packet
  */
@@ -847,6 +864,7 @@ static inline void xfrm_xdp_state_dying(struct xfrm_state *x) { }
 static inline void xfrm_xdp_hashed(const struct sk_buff *skb) { }
 static inline void xfrm_xdp_realm(struct sk_buff *skb) { }
 static inline void xfrm_xdp_marked(struct sk_buff *skb) { }
+static inline void xfrm_xdp_rerouted(struct sk_buff *skb) { }
 static inline void xfrm_xdp_forget(struct sk_buff *skb) { }
 static inline void xfrm_xdp_invalidate(struct net *net) { }
 static inline void xfrm_xdp_by_turns(struct net *net) { }

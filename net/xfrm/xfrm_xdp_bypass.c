@@ -33,18 +33,20 @@ static bool xfrm_xdp_steered(const struct net_device *dev)
 /* Does XDP on @dev see the frame that came in, and nobody before the stack? */
 static bool xfrm_xdp_rx_ok(const struct net_device *dev)
 {
-	/* Generic XDP comes behind RPS. */
-	if (!rcu_access_pointer(dev->xdp_prog) && xfrm_xdp_steered(dev))
+	if (dev->type != ARPHRD_ETHER)
 		return false;
 
-	/* With the VLAN tag stripped, two VLANs look the same to XDP. Generic
-	 * XDP and some drivers mark such a buffer.
-	 */
+	/* Generic XDP comes behind RPS, and marks a buffer without its VLAN tag. */
+	if (rcu_access_pointer(dev->xdp_prog))
+		return true;
+
+	/* With the tag stripped, two VLANs look the same to XDP. */
 	if (dev->features & (NETIF_F_HW_VLAN_CTAG_RX | NETIF_F_HW_VLAN_STAG_RX) &&
-	    !dev->xdp_marks_vlan && !rcu_access_pointer(dev->xdp_prog))
+	    !dev->xdp_marks_vlan)
 		return false;
 
-	return dev->type == ARPHRD_ETHER;
+	return dev->xdp_features & NETDEV_XDP_ACT_REDIRECT &&
+	       !xfrm_xdp_steered(dev);
 }
 
 /* Bridge, bond, macvlan ... and VRF decide for themselves. */
@@ -60,16 +62,27 @@ static bool xfrm_xdp_upper_ok(const struct net_device *upper,
 	return origin->sa ? xfrm_xdp_is_tunnel(upper) : xfrm_xdp_vlan_ok(upper);
 }
 
+/* A tap may have filters, which look at skbs only. */
+static bool xfrm_xdp_is_tap(const struct net_device *dev)
+{
+	return dev->rtnl_link_ops && !strcmp(dev->rtnl_link_ops->kind, "tun");
+}
+
 /* Is a frame that XDP sends on @dev what the stack would have put there? A bond
  * or bridge would choose once more: nothing may be below it.
  */
 static bool xfrm_xdp_tx_ok(const struct net_device *dev,
 			   const struct net_device *in)
 {
-	return xfrm_xdp_can_send(dev, in) &&
-	       dev->type == ARPHRD_ETHER &&
-	       dev->hard_header_len == ETH_HLEN &&
-	       list_empty(&dev->adj_list.lower);
+	if (dev->type != ARPHRD_ETHER || dev->hard_header_len != ETH_HLEN ||
+	    !list_empty(&dev->adj_list.lower))
+		return false;
+
+	/* The skb of generic XDP has no route, at which tunnels look. */
+	if (rcu_access_pointer(in->xdp_prog))
+		return dev->priv_flags & IFF_XMIT_DST_RELEASE;
+
+	return xfrm_xdp_can_send(dev, in) && !xfrm_xdp_is_tap(dev);
 }
 
 static bool xfrm_xdp_no_ingress(const struct net_device *dev)

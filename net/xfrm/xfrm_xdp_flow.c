@@ -333,7 +333,10 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 		return NULL;
 	}
 
-	if (!xfrm_xdp_same_hop(xnet, path, origin)) {
+	/* Copies of a multicast or broadcast packet stay here. */
+	if (dst_rtable(dst)->rt_type != RTN_UNICAST ||
+	    dst_rtable(path)->rt_type != RTN_UNICAST ||
+	    !xfrm_xdp_same_hop(xnet, path, origin)) {
 		*why = XFRM_XDP_NOROUTE;
 		return NULL;
 	}

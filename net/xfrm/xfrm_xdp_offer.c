@@ -92,6 +92,11 @@ void __xfrm_xdp_marked(struct sk_buff *skb)
 		xfrm_xdp_refuse_skb(skb, XFRM_XDP_NOPACKET);
 }
 
+void __xfrm_xdp_rerouted(struct sk_buff *skb)
+{
+	xfrm_xdp_refuse_skb(skb, XFRM_XDP_NOCLEAR);
+}
+
 /**
  * xfrm_xdp_offer_new() - make an offer of a record
  * @xnet: netns

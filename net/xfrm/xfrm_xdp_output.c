@@ -195,14 +195,19 @@ xfrm_xdp_check(const struct xdp_buff *xdp, struct xfrm_xdp_flow *flow,
 		return XFRM_XDP_PASSROOM;
 
 	pkt->out_len = pkt->len;
-	if (plain)
-		return 0;
+	if (!plain) {
+		pkt->tail = xfrm_xdp_trailer_len(&flow->geometry, pkt->len);
+		if (unlikely((void *)iph + pkt->len + pkt->tail >
+			     xdp_data_hard_end(xdp)))
+			return XFRM_XDP_PASSROOM;
+		pkt->out_len += flow->geometry.head + pkt->tail;
+	}
 
-	pkt->tail = xfrm_xdp_trailer_len(&flow->geometry, pkt->len);
-	if (unlikely((void *)iph + pkt->len + pkt->tail > xdp_data_hard_end(xdp)))
-		return XFRM_XDP_PASSROOM;
+	/* The MTU of a route may be the larger one: as xdp_ok_fwd_dev() will ask. */
+	if (unlikely(flow->rewrite.link_len + pkt->out_len >
+		     READ_ONCE(dev->mtu) + VLAN_ETH_HLEN))
+		return XFRM_XDP_PASSMTU;
 
-	pkt->out_len = flow->geometry.head + pkt->len + pkt->tail;
 	return 0;
 }
 

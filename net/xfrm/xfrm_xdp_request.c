@@ -39,6 +39,10 @@ static void xfrm_xdp_request_send(struct xfrm_xdp_request *req)
 	struct net_device *dev = req->dev;
 	struct sk_buff *skb;
 
+	/* It would not take a packet along that waits for a cipher of the stack. */
+	if (dev_net(dev)->net_cookie != req->net_cookie)
+		goto lost;
+
 	skb = alloc_skb(LL_RESERVED_SPACE(dev) + req->len, GFP_ATOMIC);
 	if (!skb)
 		goto lost;
@@ -227,6 +231,7 @@ void xfrm_xdp_request_hold(struct xfrm_xdp_request *req, struct xfrm_state *x,
 	req->x = x;
 	netdev_hold(dev, &req->tracker, GFP_ATOMIC);
 	req->dev = dev;
+	req->net_cookie = dev_net(dev)->net_cookie;
 
 	if (atomic_xchg(&req->state, XFRM_XDP_REQUEST_HELD) ==
 	    XFRM_XDP_REQUEST_DONE)

@@ -3,7 +3,9 @@
 
 #include <crypto/internal/aead.h>
 #include <linux/etherdevice.h>
+#include <linux/rtnetlink.h>
 #include <linux/slab.h>
+#include <linux/user_namespace.h>
 #include <net/esp.h>
 #include <net/ip.h>
 #include <net/route.h>
@@ -262,6 +264,34 @@ static void test_lost(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_count(gw, XFRM_XDP_OUTPUT), 0);
 }
 
+/* The device went to another netns while the cipher worked. */
+static void test_other_netns(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	const struct xfrm_xdp_net *xnet;
+	struct net *other;
+
+	other = copy_net_ns(CLONE_NEWNET, &init_user_ns, &init_net);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(other));
+	test_mode = TEST_LATER;
+	test_send(gw);
+
+	rtnl_lock();
+	KUNIT_EXPECT_EQ(test, dev_change_net_namespace(gw->wan, other, NULL), 0);
+	KUNIT_EXPECT_EQ(test, dev_open(gw->wan, NULL), 0);
+	rtnl_unlock();
+	test_complete(0);
+	KUNIT_EXPECT_TRUE(test, skb_queue_empty(xfrm_xdp_test_sent(gw->wan)));
+	xnet = xfrm_xdp_pernet(other);
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(xnet, XFRM_XDP_OUTPUTLOST), 1);
+	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(xnet, XFRM_XDP_OUTPUT), 0);
+
+	rtnl_lock();
+	KUNIT_EXPECT_EQ(test, dev_change_net_namespace(gw->wan, gw->net, NULL), 0);
+	rtnl_unlock();
+	put_net(other);
+}
+
 /* The state was deleted while the cipher worked on its key. */
 static void test_state_gone(struct kunit *test)
 {
@@ -342,6 +372,7 @@ static struct kunit_case xfrm_xdp_async_cases[] = {
 	KUNIT_CASE(test_in_time),
 	KUNIT_CASE(test_fails),
 	KUNIT_CASE(test_lost),
+	KUNIT_CASE(test_other_netns),
 	KUNIT_CASE(test_state_gone),
 	KUNIT_CASE(test_busy),
 	{}

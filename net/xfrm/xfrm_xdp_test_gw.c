@@ -75,7 +75,7 @@ static void test_setup(struct net_device *dev)
 	dev->netdev_ops = &test_netdev_ops;
 	dev->rtnl_link_ops = &test_link_ops;
 	dev->needs_free_netdev = true;
-	dev->xdp_features = NETDEV_XDP_ACT_NDO_XMIT;
+	dev->xdp_features = NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT;
 	skb_queue_head_init(xfrm_xdp_test_sent(dev));
 }
 

@@ -449,6 +449,17 @@ static void test_no_device(struct kunit *test)
 	test_expect_refused(gw, XFRM_XDP_NODEVICE);
 }
 
+/* What XDP redirects, such a driver drops. */
+static void test_no_redirect(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+
+	gw->lan->xdp_features &= ~NETDEV_XDP_ACT_REDIRECT;
+	xfrm_xdp_test_frame(gw, TEST_HEADROOM, 100);
+	test_first_packet(gw);
+	test_expect_refused(gw, XFRM_XDP_NODEVICE);
+}
+
 /* XDP would send past a rate that the driver keeps. */
 static void test_maxrate(struct kunit *test)
 {
@@ -742,6 +753,7 @@ static struct kunit_case xfrm_xdp_learn_cases[] = {
 	KUNIT_CASE(test_no_ops),
 	KUNIT_CASE(test_no_state),
 	KUNIT_CASE(test_no_device),
+	KUNIT_CASE(test_no_redirect),
 	KUNIT_CASE(test_wire),
 	KUNIT_CASE(test_redirect_due),
 	KUNIT_CASE(test_maxrate),

@@ -68,6 +68,29 @@ static void test_buffer(struct kunit *test)
 	test_expect_sent(gw);
 }
 
+/* What generic XDP and veth have is an skb, of which the frame need not be all. */
+static void test_incomplete(struct kunit *test)
+{
+	struct xfrm_xdp_test_gw *gw = test->priv;
+	struct sk_buff *skb = alloc_skb(PAGE_SIZE, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	test_frame(gw);
+	xdp_buff_mark_incomplete(&gw->xdp, skb);
+	KUNIT_EXPECT_EQ(test, gw->xdp.flags, 0);
+#ifdef CONFIG_NET_SWITCHDEV
+	skb->offload_l3_fwd_mark = 1;
+	xdp_buff_mark_incomplete(&gw->xdp, skb);
+	KUNIT_EXPECT_EQ(test, gw->xdp.flags, XDP_FLAGS_INCOMPLETE);
+	test_frame(gw);
+	skb->offload_l3_fwd_mark = 0;
+#endif
+	skb->mark = 1;
+	xdp_buff_mark_incomplete(&gw->xdp, skb);
+	KUNIT_EXPECT_EQ(test, gw->xdp.flags, XDP_FLAGS_INCOMPLETE);
+	kfree_skb(skb);
+}
+
 static void test_mac(struct kunit *test)
 {
 	struct xfrm_xdp_test_gw *gw = test->priv;
@@ -396,6 +419,12 @@ static void test_next_hop(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_no_flow(gw, 1), XFRM_XDP_NOROUTE);
 	xfrm_xdp_test_flow(gw);
 
+	/* a broadcast address of a network behind the peer */
+	dst_rtable(gw->dst)->rt_type = RTN_BROADCAST;
+	KUNIT_EXPECT_EQ(test, test_no_flow(gw, 0), XFRM_XDP_NOROUTE);
+	dst_rtable(gw->dst)->rt_type = RTN_UNICAST;
+	xfrm_xdp_test_flow(gw);
+
 	rt = dst_rtable(xfrm_dst_path(gw->dst));
 	rt->rt_flags |= RTCF_REDIRECTED;
 	KUNIT_EXPECT_EQ(test, test_no_flow(gw, 0), XFRM_XDP_NOROUTE);
@@ -622,6 +651,7 @@ static struct kunit_case xfrm_xdp_pass_cases[] = {
 	KUNIT_CASE(test_authorised),
 	KUNIT_CASE(test_device),
 	KUNIT_CASE(test_buffer),
+	KUNIT_CASE(test_incomplete),
 	KUNIT_CASE(test_mac),
 	KUNIT_CASE(test_header),
 	KUNIT_CASE(test_csum),

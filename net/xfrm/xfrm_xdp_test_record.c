@@ -272,6 +272,20 @@ static void test_rec_path(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, xfrm_xdp_test_stat(xnet, XFRM_XDP_NORECORD), 1);
 }
 
+/* Headers were put in front of the packet, where its metadata was. */
+static void test_rec_covered(struct kunit *test)
+{
+	struct test_rec *rec = test_rec(test);
+	struct sk_buff *skb = test_skb(rec, &rec->md, rec->gw->wan);
+
+	KUNIT_EXPECT_TRUE(test, xfrm_xdp_recorded(skb));
+	skb->mac_header = sizeof(rec->md);
+	KUNIT_EXPECT_TRUE(test, xfrm_xdp_recorded(skb));
+	skb->mac_header--;
+	KUNIT_EXPECT_FALSE(test, xfrm_xdp_recorded(skb));
+	kfree_skb(skb);
+}
+
 /* GRO has made more of it than its length can say. */
 static void test_rec_merged(struct kunit *test)
 {
@@ -394,6 +408,7 @@ static void test_rec_vti(struct kunit *test)
 
 static struct kunit_case xfrm_xdp_record_cases[] = {
 	KUNIT_CASE(test_rec_good),
+	KUNIT_CASE(test_rec_covered),
 	KUNIT_CASE(test_rec_merged),
 	KUNIT_CASE(test_rec_padded),
 	KUNIT_CASE(test_rec_unchecked),

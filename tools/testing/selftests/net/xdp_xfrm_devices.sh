@@ -101,6 +101,38 @@ for tunnel in gre ipip; do
 done
 control 'out by the device alone again'
 
+# A filter of the tap has the last word
+nsenter "--net=/var/run/netns/$NS_G1" -- python3 -S xdp_xfrm_tuntap.py tap0 &
+tap_pid=$!
+trap 'kill "$tap_pid"; gateway_down' EXIT
+eventually g1 ip link set tap0 up
+g1 ip neigh replace "$IP_G2_WAN" lladdr "$MAC_G2_WAN" dev tap0 nud permanent
+g1 ip route add "$IP_G2_WAN" dev tap0
+send 3 sport=$((++port))
+refused 'out by a tap' 'XfrmXdpNoDevice>0' esp=0 clear=0
+g1 ip route del "$IP_G2_WAN"
+control 'out by the device alone again'
+
+# Generic XDP may send by any device, but has no route for those that ask for it
+fast_path_down
+fast_path_up --skb-mode lan0
+control 'generic XDP'
+tunnel=(gretap key 1)
+g1 ip link add upper0 type "${tunnel[@]}" local 203.0.113.1 remote 203.0.113.2
+in_ns "$NS_G2" ip link add upper0 address $other_mac type "${tunnel[@]}" \
+	local 203.0.113.2 remote 203.0.113.1
+g1 ip link set upper0 up
+in_ns "$NS_G2" ip link set upper0 up
+g1 ip neigh replace "$IP_G2_WAN" lladdr $other_mac dev upper0 nud permanent
+g1 ip route add "$IP_G2_WAN" dev upper0
+send 3 sport=$((++port)) deliver=3
+refused 'generic XDP, out by a tunnel, gretap' 'XfrmXdpNoDevice>0' esp=0 clear=0 delivered=3
+g1 ip link del upper0
+in_ns "$NS_G2" ip link del upper0
+fast_path_down
+fast_path_up
+control 'native XDP again'
+
 # A bond chooses its port, and the port has rules and queues of its own. The mode is
 # one in which a bond sends for XDP.
 g1 ip link add upper0 type bond mode active-backup

@@ -70,6 +70,17 @@ send 3 sport=1031
 refused 'a policy that blocks what is forwarded' esp=0 clear=0
 g1 ip xfrm policy delete src "$IP_A" dst "$IP_B" dir fwd
 
+# G1 counts packets to a group as such, and hears them itself if it is a member
+ask state 0x3002 "$(fixed_key 128 c3)"
+REQID=2 add_state "$NS_G1" "$IP_G1_WAN" 239.1.1.1 0x3002 "$(fixed_key 128 c3)"
+g1 ip xfrm policy add src "$IP_A" dst "$IP_B" dir out priority 1 \
+	tmpl src "$IP_G1_WAN" dst 239.1.1.1 proto esp reqid 2 mode tunnel
+g1 ip route add 239.1.1.1 dev wan0
+send 3 sport=1050 outer=any
+refused 'a peer that is a multicast group' 'XfrmXdpNoRoute>0' esp=3 good=3 outer_dst=239.1.1.1
+g1 ip route del 239.1.1.1
+g1 ip xfrm policy delete src "$IP_A" dst "$IP_B" dir out
+
 # The way in and the way out in clear are the same: the sender is told, though
 # the ESP packet leaves elsewhere
 g1 ip route replace "$NET_B" via 10.1.0.9

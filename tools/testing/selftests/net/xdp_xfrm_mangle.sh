@@ -91,6 +91,15 @@ send 3 sport=1015 proto=syn inner=any
 expect 'another maximum segment size' XfrmXdpOffer=0 XfrmXdpLearned=0 XfrmXdpOutput=0 good=3 \
 	mss=1000
 
+# The route by its mark has the same next hop
+g1 ip route add "$IP_G2_WAN" dev wan0 mtu 1400 table 5
+g1 ip rule add fwmark 5 table 5
+rules 'table ip t { chain c { type route hook output priority 0; ip protocol esp meta mark set 5; }; }'
+send 3 sport=1017
+refused 'another route for the ESP packet, by its mark' 'XfrmXdpNoClear>0' good=3 delivered=3
+g1 ip rule del fwmark 5
+g1 ip route flush table 5
+
 rules ''
 g1 ip route change "$NET_B" via "$IP_G2_WAN" realm 7
 if g1 ip route show "$NET_B" | grep -q realm; then
