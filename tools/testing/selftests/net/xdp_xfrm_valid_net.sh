@@ -249,7 +249,7 @@ expect 'a packet that fits: by XDP' XfrmXdpOutput=3 good=3
 # A veth asks for the MTU of its peer only, XDP for that of the device
 g1 ip link set wan0 mtu 1300
 batch <<-EOF
-	route add $IP_G2_WAN dev wan0 mtu 1500
+	route replace $IP_G2_WAN dev wan0 mtu 1500
 	route replace $NET_B via $IP_G2_WAN mtu 1500
 EOF
 flow=(sport=1201)
@@ -259,9 +259,11 @@ expect 'as long as the device sends for XDP' XfrmXdpOutput=3 good=3 delivered=3
 send 3 "${flow[@]}" size=1400
 expect 'longer than the MTU of the device, but not of the route: by the stack' \
 	XfrmXdpPassMtu=3 XfrmXdpOutput=0 good=3 delivered=3
-g1 ip route del "$IP_G2_WAN"
-g1 ip route replace "$NET_B" via "$IP_G2_WAN"
-g1 ip link set wan0 mtu 1500
+batch <<-EOF
+	route replace $IP_G2_WAN dev wan0
+	route replace $NET_B via $IP_G2_WAN
+	link set wan0 mtu 1500
+EOF
 
 # Connections; of ICMP, as B answers
 rules 'table ip t { chain c { type filter hook forward priority 0; ct state invalid drop; }; }'
