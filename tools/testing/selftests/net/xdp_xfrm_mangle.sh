@@ -94,7 +94,8 @@ expect 'another maximum segment size' XfrmXdpOffer=0 XfrmXdpLearned=0 XfrmXdpOut
 # The route by its mark has the same next hop
 g1 ip route add "$IP_G2_WAN" dev wan0 mtu 1400 table 5
 g1 ip rule add fwmark 5 table 5
-rules 'table ip t { chain c { type route hook output priority 0; ip protocol esp meta mark set 5; }; }'
+rules 'table ip t { chain c { type route hook output priority 0;
+	ip protocol esp meta mark set 5; }; }'
 send 3 sport=1017
 refused 'another route for the ESP packet, by its mark' 'XfrmXdpNoClear>0' good=3 delivered=3
 g1 ip rule del fwmark 5
