@@ -37,6 +37,14 @@ enslave()
 	g1 ip link set "$1" up
 }
 
+# toward DEV MAC: the way to G2
+toward()
+{
+	g1 ip link set "$1" up
+	g1 ip neigh replace "$IP_G2_WAN" lladdr "$2" dev "$1" nud permanent
+	g1 ip route add "$IP_G2_WAN" dev "$1"
+}
+
 # control NAME: without anything in the way flows are learned
 control()
 {
@@ -105,9 +113,8 @@ control 'out by the device alone again'
 nsenter "--net=/var/run/netns/$NS_G1" -- python3 -S xdp_xfrm_tuntap.py tap0 &
 tap_pid=$!
 trap 'kill "$tap_pid"; gateway_down' EXIT
-eventually g1 ip link set tap0 up
-g1 ip neigh replace "$IP_G2_WAN" lladdr "$MAC_G2_WAN" dev tap0 nud permanent
-g1 ip route add "$IP_G2_WAN" dev tap0
+eventually g1 ip link show dev tap0 >/dev/null 2>&1
+toward tap0 "$MAC_G2_WAN"
 send 3 sport=$((++port))
 refused 'out by a tap' 'XfrmXdpNoDevice>0' esp=0 clear=0
 g1 ip route del "$IP_G2_WAN"
@@ -121,10 +128,10 @@ tunnel=(gretap key 1)
 g1 ip link add upper0 type "${tunnel[@]}" local 203.0.113.1 remote 203.0.113.2
 in_ns "$NS_G2" ip link add upper0 address $other_mac type "${tunnel[@]}" \
 	local 203.0.113.2 remote 203.0.113.1
-g1 ip link set upper0 up
 in_ns "$NS_G2" ip link set upper0 up
-g1 ip neigh replace "$IP_G2_WAN" lladdr $other_mac dev upper0 nud permanent
-g1 ip route add "$IP_G2_WAN" dev upper0
+toward upper0 $other_mac
+# with the first packet the tunnel tells its route of the MTU, which ends the bundle
+send 1 sport=$((++port)) deliver=1
 send 3 sport=$((++port)) deliver=3
 refused 'generic XDP, out by a tunnel, gretap' 'XfrmXdpNoDevice>0' esp=0 clear=0 delivered=3
 g1 ip link del upper0
