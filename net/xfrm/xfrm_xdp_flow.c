@@ -333,7 +333,7 @@ xfrm_xdp_flow_create(struct xfrm_xdp_net *xnet, struct dst_entry *dst,
 		return NULL;
 	}
 
-	/* Copies of a multicast or broadcast packet stay here. */
+	/* Multicast and broadcast the stack counts as such, and may keep a copy. */
 	if (dst_rtable(dst)->rt_type != RTN_UNICAST ||
 	    dst_rtable(path)->rt_type != RTN_UNICAST ||
 	    !xfrm_xdp_same_hop(xnet, path, origin)) {

@@ -39,7 +39,7 @@ static void xfrm_xdp_request_send(struct xfrm_xdp_request *req)
 	struct net_device *dev = req->dev;
 	struct sk_buff *skb;
 
-	/* It would not take a packet along that waits for a cipher of the stack. */
+	/* In another netns by now: what the stack had waiting would be lost, too. */
 	if (dev_net(dev)->net_cookie != req->net_cookie)
 		goto lost;
 

@@ -27,10 +27,10 @@ struct sk_buff_head *xfrm_xdp_test_sent(const struct net_device *dev)
 	return netdev_priv(dev);
 }
 
-/* Keep what was forwarded; ARP, IGMP and IPv6 have something to say too. */
 /* So many transmissions of the devices are answered by NETDEV_TX_BUSY. */
 int xfrm_xdp_test_tx_busy;
 
+/* Keep what was forwarded; ARP, IGMP and IPv6 have something to say too. */
 static netdev_tx_t test_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	if (xfrm_xdp_test_tx_busy) {
